@@ -1,0 +1,172 @@
+package desktop
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+)
+
+// ErrSize is returned when a target announces a desktop outside the caps of this package.
+var ErrSize = errors.New("desktop: size out of bounds")
+
+// BytesPerPixel is the pixel size of the framebuffer: blue, green, red, and one byte without meaning.
+const BytesPerPixel = 4
+
+// Framebuffer is the desktop of one session as its target last drew it, in BGRX, with the damage since the
+// encoder last looked. One source draws; one encoder takes snapshots. The pointer shape is kept apart from
+// the picture, because viewers draw it themselves.
+//
+// Drawing and snapshots exclude each other for the length of one call, so neither may block on I/O inside.
+type Framebuffer struct {
+	wake chan struct{} // capacity 1, never closed: something to encode
+
+	mu     sync.Mutex
+	size   image.Point
+	pix    []byte // size.Y rows of size.X*BytesPerPixel bytes
+	damage *Damage
+	dirty  bool // damage was committed and not yet taken
+
+	cursorMu     sync.Mutex
+	cursor       Cursor
+	cursorNotify []chan<- struct{}
+}
+
+// NewFramebuffer returns a black framebuffer of the given size, wholly damaged.
+func NewFramebuffer(size image.Point) (*Framebuffer, error) {
+	f := &Framebuffer{wake: make(chan struct{}, 1), damage: &Damage{}}
+	if err := f.Resize(size); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// CheckSize returns an error wrapping ErrSize, with the numbers, when size is outside the caps.
+func CheckSize(size image.Point) error {
+	if size.X < MinSide || size.Y < MinSide || size.X > MaxWidth || size.Y > MaxHeight || size.X*size.Y > MaxPixels {
+		return fmt.Errorf("%w: %d×%d pixels, need %d to %d a side and at most %d in all",
+			ErrSize, size.X, size.Y, MinSide, MaxWidth, MaxPixels)
+	}
+	return nil
+}
+
+// Resize gives the desktop a new size. What both sizes share keeps its pixels, the rest is black, and all of
+// it is damaged.
+func (f *Framebuffer) Resize(size image.Point) error {
+	if err := CheckSize(size); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	if size == f.size {
+		f.mu.Unlock()
+		return nil
+	}
+	pix := make([]byte, size.X*size.Y*BytesPerPixel)
+	row := min(size.X, f.size.X) * BytesPerPixel
+	for y := range min(size.Y, f.size.Y) {
+		copy(pix[y*size.X*BytesPerPixel:][:row], f.pix[y*f.size.X*BytesPerPixel:])
+	}
+	f.pix, f.size = pix, size
+	f.damage.Reset(size)
+	f.damage.AddAll()
+	f.mu.Unlock()
+	f.Commit()
+	return nil
+}
+
+// Size returns the desktop's size in pixels.
+func (f *Framebuffer) Size() image.Point {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size
+}
+
+// Draw lets fn write the pixels of r and marks r damaged. pix is the whole picture, rows of stride bytes;
+// fn must stay inside r and must not keep pix. A rectangle that does not lie wholly in the picture is refused
+// before fn is called.
+func (f *Framebuffer) Draw(r image.Rectangle, fn func(pix []byte, stride int)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.checkRect(r); err != nil {
+		return err
+	}
+	if r.Empty() {
+		return nil
+	}
+	fn(f.pix, f.size.X*BytesPerPixel)
+	f.damage.Add(r)
+	return nil
+}
+
+// Copy moves the pixels of a rectangle of r's size at src to r, which may overlap (RFB CopyRect, RDP ScrBlt).
+func (f *Framebuffer) Copy(r image.Rectangle, src image.Point) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.checkRect(r); err != nil {
+		return err
+	}
+	if err := f.checkRect(image.Rectangle{Min: src, Max: src.Add(r.Size())}); err != nil {
+		return err
+	}
+	stride, row := f.size.X*BytesPerPixel, r.Dx()*BytesPerPixel
+	for i := range r.Dy() {
+		y := i
+		if src.Y < r.Min.Y { // moving down: last row first
+			y = r.Dy() - 1 - i
+		}
+		copy(f.pix[(r.Min.Y+y)*stride+r.Min.X*BytesPerPixel:][:row], f.pix[(src.Y+y)*stride+src.X*BytesPerPixel:][:row])
+	}
+	f.damage.Add(r)
+	return nil
+}
+
+// checkRect needs mu.
+func (f *Framebuffer) checkRect(r image.Rectangle) error {
+	if r.Min.X < 0 || r.Min.Y < 0 || r.Dx() < 0 || r.Dy() < 0 || r.Max.X > f.size.X || r.Max.Y > f.size.Y {
+		return fmt.Errorf("desktop: rectangle %v outside %d×%d", r, f.size.X, f.size.Y)
+	}
+	return nil
+}
+
+// Commit ends one update of the target: what was drawn since the last Commit may be shown.
+// It never blocks.
+func (f *Framebuffer) Commit() {
+	f.mu.Lock()
+	wake := !f.damage.Empty()
+	f.dirty = f.dirty || wake
+	f.mu.Unlock()
+	if wake {
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Wake delivers a value after a Commit that has something to show. It has one receiver: the encode loop.
+func (f *Framebuffer) Wake() <-chan struct{} { return f.wake }
+
+// Snapshot calls fn with the picture and the damage since the last Snapshot, then clears the damage. fn must
+// not keep pix or d, and should only convert what is damaged: drawing waits meanwhile.
+// It reports whether there was committed damage; when there was none fn is still called when force is set.
+func (f *Framebuffer) Snapshot(force bool, fn func(pix []byte, size image.Point, d *Damage)) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	had := f.dirty
+	if !had && !force {
+		return false
+	}
+	fn(f.pix, f.size, f.damage)
+	if had {
+		f.damage.Clear()
+		f.dirty = false
+	}
+	return had
+}
+
+// CopyPixels returns a copy of the whole picture in BGRX and its size, for screenshots and tests.
+func (f *Framebuffer) CopyPixels() ([]byte, image.Point) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]byte(nil), f.pix...), f.size
+}
