@@ -1,0 +1,237 @@
+// Package config holds the configuration of `vitrine serve`.
+//
+// It is read in three layers, later ones winning: the defaults of [Default], a YAML file, and the environment.
+// The environment variable of a key is its path in upper case with "_" between the parts and VITRINE_ before:
+// http.listen is VITRINE_HTTP_LISTEN. Lists are separated by commas. The list of targets has no variables;
+// their passwords can come from files or variables they name.
+//
+// Reading is strict: a key nobody knows, a duration without a unit or two sources for one secret is an error
+// that names the path, so that a misspelt security setting never goes unnoticed. Relative paths are relative to
+// the folder of the file.
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is the whole configuration. The zero value is not valid; start from Default.
+type Config struct {
+	HTTP      HTTP      `yaml:"http"`
+	DataDir   string    `yaml:"data_dir"`  // database and lock; also spool and recordings unless set
+	SpoolDir  string    `yaml:"spool_dir"` // running and not yet uploaded recordings
+	Database  Database  `yaml:"database"`
+	Media     Media     `yaml:"media"`
+	Recording Recording `yaml:"recording"`
+	Encoding  Encoding  `yaml:"encoding"`
+	Session   Session   `yaml:"session"`
+	Sandbox   Sandbox   `yaml:"sandbox"`
+	Log       Log       `yaml:"log"`
+	Metrics   Metrics   `yaml:"metrics"`
+	Targets   []Target  `yaml:"targets"`
+}
+
+// HTTP is the API and console.
+type HTTP struct {
+	Listen string  `yaml:"listen"` // host:port
+	TLS    HTTPTLS `yaml:"tls"`
+	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// PublicURL is the address people use, when a proxy in front changes it.
+	PublicURL string `yaml:"public_url"`
+}
+
+// HTTPTLS makes the listener speak TLS when both files are set.
+type HTTPTLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Enabled tells whether the listener speaks TLS.
+func (t HTTPTLS) Enabled() bool { return t.CertFile != "" }
+
+// Database is where users, sign-ins and the list of sessions rest.
+type Database struct {
+	Path string `yaml:"path"` // SQLite file; empty: vitrine.db in the data folder
+}
+
+// Media is how browsers reach workers.
+type Media struct {
+	UDPPorts        PortRange `yaml:"udp_ports"`        // one port a session
+	Bind            string    `yaml:"bind"`             // IP address; empty: all
+	PublicAddresses []string  `yaml:"public_addresses"` // IP addresses put into ICE candidates; empty: those of the host
+	ICETCP          bool      `yaml:"ice_tcp"`          // also offer TCP candidates on the same port numbers
+}
+
+// Recording is what is kept of a session and where.
+type Recording struct {
+	Store    Store `yaml:"store"`
+	Keys     Keys  `yaml:"keys"`
+	MinFree  Size  `yaml:"min_free"`  // sessions end when the spool's file system has less
+	MaxSpool Size  `yaml:"max_spool"` // sessions end when their own spool holds more; 0: no bound
+}
+
+// Store is where sealed recordings rest.
+type Store struct {
+	Type          StoreType `yaml:"type"`
+	Path          string    `yaml:"path,omitempty"` // disk: the folder; empty: recordings in the data folder
+	Endpoint      string    `yaml:"endpoint,omitempty"`
+	Bucket        string    `yaml:"bucket,omitempty"`
+	Prefix        string    `yaml:"prefix,omitempty"`
+	Region        string    `yaml:"region,omitempty"`
+	AccessKey     string    `yaml:"access_key,omitempty"`
+	AccessKeyFile string    `yaml:"access_key_file,omitempty"`
+	SecretKey     Secret    `yaml:"secret_key,omitempty"`
+	SecretKeyFile string    `yaml:"secret_key_file,omitempty"`
+	TLS           StoreTLS  `yaml:"tls"`
+}
+
+// StoreTLS is the connection to MinIO.
+type StoreTLS struct {
+	Off    bool   `yaml:"off"`     // plain HTTP
+	CAFile string `yaml:"ca_file"` // PEM; empty: the system's roots
+}
+
+// StoreType names a kind of store.
+type StoreType string
+
+// Kinds of store.
+const (
+	StoreDisk  StoreType = "disk"
+	StoreMinIO StoreType = "minio"
+)
+
+// Keys says how much of the keyboard is recorded.
+type Keys string
+
+// How much of the keyboard is recorded.
+const (
+	KeysFull Keys = "full"
+	KeysNone Keys = "none"
+)
+
+// Encoding bounds the one encoder of a session.
+type Encoding struct {
+	FrameRate  int   `yaml:"frame_rate"`  // cap, frames a second
+	MaxBitrate int64 `yaml:"max_bitrate"` // bits a second
+}
+
+// Session is how long sessions wait, and what they ask the target for.
+type Session struct {
+	OrphanTimeout  time.Duration `yaml:"orphan_timeout"`  // without any viewer; 0: for ever
+	ConnectTimeout time.Duration `yaml:"connect_timeout"` // dialling and handshake together
+	DefaultSize    Dimensions    `yaml:"default_size"`    // asked for when the caller asks for none; 0: the target's own
+}
+
+// Sandbox says what to do about the worker's lock-in.
+type Sandbox string
+
+// What to do about the worker's lock-in.
+const (
+	SandboxOff        Sandbox = "off"
+	SandboxBestEffort Sandbox = "best_effort" // what the kernel offers
+	SandboxRequired   Sandbox = "required"    // no session without all of it
+)
+
+// Log is the structured log on standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Format string `yaml:"format"` // text, json
+}
+
+// Metrics is the Prometheus endpoint, apart from the API and without sign-in.
+type Metrics struct {
+	Listen string `yaml:"listen"` // host:port; empty: none
+}
+
+// Target is a desktop people may connect to.
+type Target struct {
+	ID           string    `yaml:"id"`
+	Name         string    `yaml:"name"`
+	Description  string    `yaml:"description,omitempty"`
+	Protocol     string    `yaml:"protocol"` // vnc
+	Address      string    `yaml:"address"`  // host:port
+	Username     string    `yaml:"username,omitempty"`
+	Password     Secret    `yaml:"password,omitempty"`
+	PasswordFile string    `yaml:"password_file,omitempty"`
+	PasswordEnv  string    `yaml:"password_env,omitempty"`
+	TLS          TargetTLS `yaml:"tls"`
+	Clipboard    Clipboard `yaml:"clipboard"`
+	ViewOnly     bool      `yaml:"view_only,omitempty"`
+	Tags         []string  `yaml:"tags,omitempty"`
+}
+
+// TargetTLS is how the target proves who it is.
+type TargetTLS struct {
+	Mode        TLSMode `yaml:"mode"`                  // verify unless set
+	CAFile      string  `yaml:"ca_file,omitempty"`     // verify: PEM; empty: the system's roots
+	ServerName  string  `yaml:"server_name,omitempty"` // verify: empty: the host of the address
+	Fingerprint string  `yaml:"fingerprint,omitempty"` // pin: SHA-256 of the certificate, hex, colons allowed
+}
+
+// TLSMode is how the target proves who it is.
+type TLSMode string
+
+// How the target proves who it is.
+const (
+	TLSVerify TLSMode = "verify" // by its certificate's chain and name
+	TLSPin    TLSMode = "pin"    // by its certificate's fingerprint
+	TLSOff    TLSMode = "off"    // not at all: plaintext is allowed
+)
+
+// Clipboard says which way text may go. What is not set is allowed.
+type Clipboard struct {
+	ToTarget   *bool `yaml:"to_target"`
+	FromTarget *bool `yaml:"from_target"`
+}
+
+// Default returns the configuration a file and the environment start from.
+func Default() Config {
+	return Config{
+		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
+		DataDir:  "/var/lib/vitrine",
+		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}},
+		Encoding: Encoding{FrameRate: 30, MaxBitrate: 12_000_000},
+		Recording: Recording{
+			Store:   Store{Type: StoreDisk},
+			Keys:    KeysFull,
+			MinFree: 1 << 30,
+		},
+		Session: Session{
+			OrphanTimeout:  5 * time.Minute,
+			ConnectTimeout: 20 * time.Second,
+		},
+		Sandbox: SandboxBestEffort,
+		Log:     Log{Level: "info", Format: "text"},
+	}
+}
+
+// derive fills what follows from other keys when it is not set.
+func (c *Config) derive() {
+	if c.DataDir != "" {
+		if c.Database.Path == "" {
+			c.Database.Path = filepath.Join(c.DataDir, "vitrine.db")
+		}
+		if c.SpoolDir == "" {
+			c.SpoolDir = filepath.Join(c.DataDir, "spool")
+		}
+		if c.Recording.Store.Type == StoreDisk && c.Recording.Store.Path == "" {
+			c.Recording.Store.Path = filepath.Join(c.DataDir, "recordings")
+		}
+	}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		if t.Name == "" {
+			t.Name = t.ID
+		}
+		if t.TLS.Mode == "" {
+			t.TLS.Mode = TLSVerify
+		}
+		if t.Clipboard.ToTarget == nil {
+			t.Clipboard.ToTarget = new(true)
+		}
+		if t.Clipboard.FromTarget == nil {
+			t.Clipboard.FromTarget = new(true)
+		}
+	}
+}

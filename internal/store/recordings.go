@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// States of a recording.
+const (
+	RecordingRunning   = "recording" // the session runs
+	RecordingUploading = "uploading" // the session is over; not all is in the store
+	RecordingSealed    = "sealed"    // complete and in the store
+	RecordingFailed    = "failed"    // nothing of it can be kept; Error says why
+)
+
+// Recording is the state of a session's recording.
+type Recording struct {
+	SessionID    string
+	State        string
+	Bytes        int64
+	Duration     time.Duration
+	PendingFiles int    // not yet confirmed by the store
+	Error        string // why uploading waits or failed
+	SealedBy     string // worker or recovery, once sealed
+}
+
+// RecordedSession is a recording with the session it is of.
+type RecordedSession struct {
+	Recording
+	Session Session
+}
+
+// Recordings is the table of recordings. Sessions.Create adds its rows.
+type Recordings struct{ db *sql.DB }
+
+const recordingColumns = `recordings.session_id, recordings.state, bytes, duration_us, pending_files, error, sealed_by`
+
+// Get returns the recording of a session, or ErrNotFound.
+func (r *Recordings) Get(ctx context.Context, sessionID string) (RecordedSession, error) {
+	rec, err := scanRecorded(r.db.QueryRowContext(ctx,
+		`SELECT `+recordingColumns+`, `+sessionColumns+` FROM recordings JOIN sessions ON sessions.id = recordings.session_id
+		 WHERE recordings.session_id = $1`, sessionID))
+	if err != nil {
+		return RecordedSession{}, fmt.Errorf("store: recording: %w", mapError(err))
+	}
+	return rec, nil
+}
+
+// List returns at most limit recordings, newest first, of sessions that started before the one of id before ("": from
+// the newest).
+func (r *Recordings) List(ctx context.Context, before string, limit int) ([]RecordedSession, error) {
+	rows, err := r.db.QueryContext(ctx,
+		`SELECT `+recordingColumns+`, `+sessionColumns+` FROM recordings JOIN sessions ON sessions.id = recordings.session_id
+		 WHERE ($1 = '' OR recordings.session_id < $1) ORDER BY recordings.session_id DESC LIMIT $2`, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: list recordings: %w", err)
+	}
+	defer rows.Close()
+	var list []RecordedSession
+	for rows.Next() {
+		rec, err := scanRecorded(rows)
+		if err != nil {
+			return nil, fmt.Errorf("store: list recordings: %w", err)
+		}
+		list = append(list, rec)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: list recordings: %w", err)
+	}
+	return list, nil
+}
+
+// Update replaces everything about a recording but whose it is. A sealed one is never changed.
+func (r *Recordings) Update(ctx context.Context, rec Recording) error {
+	_, err := r.db.ExecContext(ctx,
+		`UPDATE recordings SET state = $1, bytes = $2, duration_us = $3, pending_files = $4, error = $5, sealed_by = $6
+		 WHERE session_id = $7 AND state <> 'sealed'`,
+		rec.State, rec.Bytes, rec.Duration.Microseconds(), rec.PendingFiles, rec.Error, rec.SealedBy, rec.SessionID)
+	if err != nil {
+		return fmt.Errorf("store: update recording: %w", err)
+	}
+	return nil
+}
+
+func scanRecorded(row interface{ Scan(...any) error }) (RecordedSession, error) {
+	var rec RecordedSession
+	var durationUS int64
+	session, err := scanSession(prefixed{row, []any{
+		&rec.SessionID, &rec.State, &rec.Bytes, &durationUS, &rec.PendingFiles, &rec.Error, &rec.SealedBy,
+	}})
+	rec.Session, rec.Duration = session, time.Duration(durationUS)*time.Microsecond
+	return rec, err
+}
+
+// prefixed scans columns of its own before those it is asked for.
+type prefixed struct {
+	row   interface{ Scan(...any) error }
+	first []any
+}
+
+func (p prefixed) Scan(dest ...any) error { return p.row.Scan(append(p.first, dest...)...) }
