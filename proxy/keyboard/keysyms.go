@@ -1,0 +1,104 @@
+package keyboard
+
+import "github.com/vitrine-psm/vitrine/proxy/desktop"
+
+// Keysyms of keys that type no character (X11 keysymdef.h, XF86keysym.h).
+const (
+	BackSpace       desktop.Keysym = 0xff08
+	Tab             desktop.Keysym = 0xff09
+	Clear           desktop.Keysym = 0xff0b
+	Return          desktop.Keysym = 0xff0d
+	Pause           desktop.Keysym = 0xff13
+	ScrollLock      desktop.Keysym = 0xff14
+	Escape          desktop.Keysym = 0xff1b
+	Kanji           desktop.Keysym = 0xff21
+	Muhenkan        desktop.Keysym = 0xff22
+	Henkan          desktop.Keysym = 0xff23
+	Romaji          desktop.Keysym = 0xff24
+	Hiragana        desktop.Keysym = 0xff25
+	Katakana        desktop.Keysym = 0xff26
+	HiraganaKata    desktop.Keysym = 0xff27
+	ZenkakuHankaku  desktop.Keysym = 0xff2a
+	KanaShift       desktop.Keysym = 0xff2e
+	EisuToggle      desktop.Keysym = 0xff30
+	Hangul          desktop.Keysym = 0xff31
+	HangulHanja     desktop.Keysym = 0xff34
+	Home            desktop.Keysym = 0xff50
+	Left            desktop.Keysym = 0xff51
+	Up              desktop.Keysym = 0xff52
+	Right           desktop.Keysym = 0xff53
+	Down            desktop.Keysym = 0xff54
+	PageUp          desktop.Keysym = 0xff55
+	PageDown        desktop.Keysym = 0xff56
+	End             desktop.Keysym = 0xff57
+	Select          desktop.Keysym = 0xff60
+	Print           desktop.Keysym = 0xff61
+	Execute         desktop.Keysym = 0xff62
+	Insert          desktop.Keysym = 0xff63
+	Undo            desktop.Keysym = 0xff65
+	Redo            desktop.Keysym = 0xff66
+	Menu            desktop.Keysym = 0xff67
+	Find            desktop.Keysym = 0xff68
+	Cancel          desktop.Keysym = 0xff69
+	Help            desktop.Keysym = 0xff6a
+	ModeSwitch      desktop.Keysym = 0xff7e
+	NumLock         desktop.Keysym = 0xff7f
+	KPEnter         desktop.Keysym = 0xff8d
+	KPHome          desktop.Keysym = 0xff95
+	KPLeft          desktop.Keysym = 0xff96
+	KPUp            desktop.Keysym = 0xff97
+	KPRight         desktop.Keysym = 0xff98
+	KPDown          desktop.Keysym = 0xff99
+	KPPageUp        desktop.Keysym = 0xff9a
+	KPPageDown      desktop.Keysym = 0xff9b
+	KPEnd           desktop.Keysym = 0xff9c
+	KPBegin         desktop.Keysym = 0xff9d
+	KPInsert        desktop.Keysym = 0xff9e
+	KPDelete        desktop.Keysym = 0xff9f
+	KPMultiply      desktop.Keysym = 0xffaa
+	KPAdd           desktop.Keysym = 0xffab
+	KPSeparator     desktop.Keysym = 0xffac
+	KPSubtract      desktop.Keysym = 0xffad
+	KPDecimal       desktop.Keysym = 0xffae
+	KPDivide        desktop.Keysym = 0xffaf
+	KP0             desktop.Keysym = 0xffb0
+	KP9             desktop.Keysym = 0xffb9
+	KPEqual         desktop.Keysym = 0xffbd
+	F1              desktop.Keysym = 0xffbe
+	ShiftL          desktop.Keysym = 0xffe1
+	ShiftR          desktop.Keysym = 0xffe2
+	ControlL        desktop.Keysym = 0xffe3
+	ControlR        desktop.Keysym = 0xffe4
+	CapsLock        desktop.Keysym = 0xffe5
+	ShiftLock       desktop.Keysym = 0xffe6
+	MetaL           desktop.Keysym = 0xffe7
+	MetaR           desktop.Keysym = 0xffe8
+	AltL            desktop.Keysym = 0xffe9
+	AltR            desktop.Keysym = 0xffea
+	SuperL          desktop.Keysym = 0xffeb
+	SuperR          desktop.Keysym = 0xffec
+	HyperL          desktop.Keysym = 0xffed
+	HyperR          desktop.Keysym = 0xffee
+	Delete          desktop.Keysym = 0xffff
+	ISOLevel3Shift  desktop.Keysym = 0xfe03
+	AudioLower      desktop.Keysym = 0x1008ff11
+	AudioMute       desktop.Keysym = 0x1008ff12
+	AudioRaise      desktop.Keysym = 0x1008ff13
+	AudioPlay       desktop.Keysym = 0x1008ff14
+	AudioStop       desktop.Keysym = 0x1008ff15
+	AudioPrev       desktop.Keysym = 0x1008ff16
+	AudioNext       desktop.Keysym = 0x1008ff17
+	HomePage        desktop.Keysym = 0x1008ff18
+	Mail            desktop.Keysym = 0x1008ff19
+	Search          desktop.Keysym = 0x1008ff1b
+	Calculator      desktop.Keysym = 0x1008ff1d
+	BrowserBack     desktop.Keysym = 0x1008ff26
+	BrowserForward  desktop.Keysym = 0x1008ff27
+	BrowserStop     desktop.Keysym = 0x1008ff28
+	BrowserRefresh  desktop.Keysym = 0x1008ff29
+	BrowserFavorite desktop.Keysym = 0x1008ff30
+	MyComputer      desktop.Keysym = 0x1008ff33
+)
+
+// functionKeys is how many keys F1, F2, … there are; their keysyms follow each other.
+const functionKeys = 35
