@@ -135,7 +135,7 @@ func FuzzInflate(f *testing.F) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for _, level := range []int{0, 1, 6, flate.HuffmanOnly} {
 		zs := newZstream(level)
-		f.Add(append(zs.flush(testData(3000, rnd, 20)), zs.flush(testData(50, rnd, 200))...), uint8(7))
+		f.Add(append(zs.flush(testData(300, rnd, 20)), zs.flush(testData(50, rnd, 200))...), uint8(7))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, cut uint8) {
 		const limit = 1 << 20
@@ -162,10 +162,10 @@ func FuzzInflate(f *testing.F) {
 		if n := min(len(got), len(want)); !bytes.Equal(got[:n], want[:n]) {
 			t.Fatal("data differs")
 		}
-		if len(got) < len(want) {
-			t.Fatalf("%d bytes, want %d (%v)", len(got), len(want), zerr)
+		if zerr == nil && len(got) < len(want) {
+			t.Fatalf("%d bytes, want %d", len(got), len(want))
 		}
-		if err == nil && zerr != nil {
+		if err == nil && zerr != nil && len(want) < limit {
 			t.Fatalf("refused what zlib accepts: %v", zerr)
 		}
 		if zerr != nil && !errors.Is(zerr, ErrData) {

@@ -1,0 +1,110 @@
+package vncclient
+
+import (
+	"image"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	vnc "github.com/mitchellh/go-vnc"
+
+	"github.com/vitrine-psm/vitrine/codec/rfbenc"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
+)
+
+// session is the state of one connection.
+type session struct {
+	cfg  Config
+	log  *slog.Logger
+	fb   *desktop.Framebuffer
+	conn *conn
+	in   *rfbenc.Reader // conn's
+	out  *outbox
+
+	offers []vnc.Encoding
+
+	causeMu sync.Mutex
+	err     error // why the session ended: the first of all reasons
+
+	// Owned by the goroutine that reads.
+	minor      int    // of the RFB version: 3, 7 or 8
+	name       string // of the desktop when the session began
+	size       image.Point
+	encodings  map[int32]vnc.Encoding // those of offers the target may send
+	rect       vnc.Rectangle          // the rectangle being read
+	lastRect   bool                   // the present update ends here
+	resized    bool                   // during the present update
+	continuous bool                   // the target sends updates unasked
+	offeredCU  bool                   // the target can do so
+
+	// Learned by the goroutine that reads, used by those that send.
+	able      sync.Mutex
+	resizable bool
+	screen    screen // the target's first one
+	qemuKeys  bool
+	extMouse  bool
+
+	input     inputState
+	clipboard clipboard
+}
+
+func newSession(cfg Config, nc net.Conn, fb *desktop.Framebuffer) *session {
+	s := &session{cfg: cfg, log: cfg.Logger, fb: fb, out: newOutbox()}
+	s.conn = newConn(nc, s)
+	s.in = s.conn.in
+	s.offers = s.newEncodings()
+	s.encodings = make(map[int32]vnc.Encoding, len(s.offers))
+	for _, e := range s.offers {
+		if e.(*encoding).read != nil {
+			s.encodings[e.Type()] = e
+		}
+	}
+	return s
+}
+
+// fail ends the session; err is its cause unless there is one already.
+func (s *session) fail(err error) {
+	s.causeMu.Lock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.causeMu.Unlock()
+	_ = s.conn.raw.Close()
+}
+
+// cause returns why the session ended.
+func (s *session) cause() error {
+	s.causeMu.Lock()
+	defer s.causeMu.Unlock()
+	return s.err
+}
+
+// write sends what is queued until the outbox is closed or the target reads no more.
+func (s *session) write() {
+	err := s.out.run(func(b []byte) error {
+		if err := s.conn.transport.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		_, err := s.conn.transport.Write(b)
+		return err
+	})
+	if err != nil {
+		s.fail(streamError("writing to the target", err))
+	}
+}
+
+// start asks for the picture, in the format and the encodings wanted.
+func (s *session) start(vc *vnc.ClientConn) {
+	// These go through the outbox, whose only error is that the session has ended.
+	_ = vc.SetPixelFormat(&pixelFormat)
+	_ = vc.SetEncodings(s.offers)
+	_ = s.requestUpdate(false)
+}
+
+// pixelFormat is that of desktop.Framebuffer: blue in the lowest byte, little endian.
+var pixelFormat = vnc.PixelFormat{
+	BPP: 32, Depth: 24, TrueColor: true,
+	RedMax: 255, GreenMax: 255, BlueMax: 255,
+	RedShift: 16, GreenShift: 8, BlueShift: 0,
+}
