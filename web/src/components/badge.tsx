@@ -1,0 +1,75 @@
+import type { Recording, Session } from '../api/client';
+import { count } from '../lib/format';
+import classes from './badge.module.css';
+
+type Tone = 'good' | 'warn' | 'bad' | 'quiet';
+
+interface BadgeProps {
+  tone: Tone;
+  label: string;
+  /** Something is going on. */
+  pulse?: boolean;
+  title?: string;
+}
+
+export function Badge({ tone, label, pulse = false, title }: BadgeProps) {
+  const look = pulse ? classes['pulse'] : tone === 'quiet' ? classes['hollow'] : '';
+  return (
+    <span className={`${classes['badge'] ?? ''} ${classes[tone] ?? ''} ${look ?? ''}`} title={title}>
+      {label}
+    </span>
+  );
+}
+
+export function Tag({ children }: { children: string }) {
+  return <span className={classes['tag']}>{children}</span>;
+}
+
+const sessionStates = {
+  connecting: { tone: 'warn', label: 'Connecting', pulse: true },
+  active: { tone: 'good', label: 'Active', pulse: true },
+  frozen: { tone: 'warn', label: 'Frozen', pulse: false },
+  ended: { tone: 'quiet', label: 'Ended', pulse: false },
+} as const;
+
+/** Ends that nobody asked for. */
+const goodEnds = new Set(['user_disconnected', 'terminated', 'user_terminated', 'target_closed', 'shutdown']);
+
+export function SessionBadge({ session }: { session: Session }) {
+  if (session.state === 'ended' && session.end && !goodEnds.has(session.end.code)) {
+    return <Badge tone="bad" label="Ended with an error" title={session.end.message} />;
+  }
+  return <Badge {...sessionStates[session.state]} />;
+}
+
+export function RecordingBadge({ recording }: { recording: Recording }) {
+  switch (recording.state) {
+    case 'recording':
+      return <Badge tone="bad" pulse label="Recording" />;
+    case 'uploading': {
+      const left = recording.pending_files ?? 0;
+      return (
+        <Badge
+          tone="warn"
+          pulse
+          label={left > 0 ? `Uploading, ${count(left, 'file')} left` : 'Uploading'}
+          {...(recording.error ? { title: recording.error } : {})}
+        />
+      );
+    }
+    case 'sealed':
+      return (
+        <Badge
+          tone="good"
+          label="Sealed"
+          title={
+            recording.sealed_by === 'recovery'
+              ? 'Sealed by the gateway after the worker ended unexpectedly'
+              : 'Complete and in the store'
+          }
+        />
+      );
+    case 'failed':
+      return <Badge tone="bad" label="Failed" {...(recording.error ? { title: recording.error } : {})} />;
+  }
+}

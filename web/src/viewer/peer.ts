@@ -1,0 +1,175 @@
+import type {
+  ClipboardIncoming,
+  ControlIncoming,
+  ControlOutgoing,
+  InputMessage,
+  MotionMessage,
+  Role,
+} from './protocol';
+import { parseClipboard, parseControl, type ClipMessage } from './protocol';
+import { candidateFragment, whep } from './whep';
+
+/** What a connection tells its owner. After `lost` it says nothing more. */
+export interface PeerEvents {
+  stream: (stream: MediaStream) => void;
+  control: (message: ControlIncoming) => void;
+  clipboard: (message: ClipboardIncoming) => void;
+  /** The transport is up. */
+  connected: () => void;
+  /** The transport broke and will not come back by itself. */
+  lost: () => void;
+}
+
+/** How long a transport may be silent before it is given up, in milliseconds. */
+const silenceMs = 4000;
+/** How long candidates are gathered before they are sent together, in milliseconds. */
+const trickleMs = 60;
+/** Stale motion is worth nothing: above this many bytes waiting, motion is dropped. */
+const motionBacklog = 4096;
+
+/** One WebRTC connection to a session: the picture in, input out. Made by open, ended by close; never reused. */
+export class Peer {
+  private readonly pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+  private readonly input: RTCDataChannel;
+  private readonly motion: RTCDataChannel;
+  private readonly clipboard: RTCDataChannel;
+  private readonly control: RTCDataChannel;
+  private readonly abort = new AbortController();
+  private readonly candidates: RTCIceCandidate[] = [];
+  private location: string | null = null;
+  private trickleTimer: ReturnType<typeof setTimeout> | null = null;
+  private silenceTimer: ReturnType<typeof setTimeout> | null = null;
+  private gathered = false;
+
+  constructor(private readonly events: PeerEvents) {
+    const { pc } = this;
+    const transceiver = pc.addTransceiver('video', { direction: 'recvonly' });
+    preferH264(transceiver);
+    showAtOnce(transceiver.receiver);
+    // The order is the protocol's: before the offer.
+    this.input = pc.createDataChannel('input');
+    this.motion = pc.createDataChannel('motion', { ordered: false, maxRetransmits: 0 });
+    this.clipboard = pc.createDataChannel('clipboard');
+    this.control = pc.createDataChannel('control');
+    this.control.onmessage = ({ data }) => {
+      const message = parseControl(data);
+      if (message) events.control(message);
+    };
+    this.clipboard.onmessage = ({ data }) => {
+      const message = parseClipboard(data);
+      if (message) events.clipboard(message);
+    };
+    this.control.onclose = () => this.lose();
+    pc.ontrack = ({ track, streams }) => events.stream(streams[0] ?? new MediaStream([track]));
+    pc.onicecandidate = ({ candidate }) => this.gather(candidate);
+    pc.onconnectionstatechange = () => this.watch();
+  }
+
+  /** Offers and connects. Throws ProblemError when the gateway refuses. */
+  async open(session: string, role: Role): Promise<void> {
+    const { pc, abort } = this;
+    await pc.setLocalDescription();
+    const offer = pc.localDescription?.sdp ?? '';
+    const answer = await whep.offer(session, role, offer, abort.signal);
+    this.location = answer.location;
+    if (abort.signal.aborted) {
+      whep.close(answer.location);
+      return;
+    }
+    await pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+    this.scheduleTrickle();
+  }
+
+  sendInput(message: InputMessage): void {
+    send(this.input, message);
+  }
+
+  sendMotion(message: MotionMessage): void {
+    if (this.motion.bufferedAmount < motionBacklog) send(this.motion, message);
+  }
+
+  sendClipboard(message: ClipMessage): void {
+    send(this.clipboard, message);
+  }
+
+  sendControl(message: ControlOutgoing): void {
+    send(this.control, message);
+  }
+
+  getStats(): Promise<RTCStatsReport> {
+    return this.pc.getStats();
+  }
+
+  /** Ends the connection and tells the gateway so. May be called while the page is being left. */
+  close(): void {
+    if (this.abort.signal.aborted) return;
+    this.abort.abort();
+    for (const timer of [this.trickleTimer, this.silenceTimer]) if (timer !== null) clearTimeout(timer);
+    this.pc.ontrack = this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
+    this.control.onclose = this.control.onmessage = this.clipboard.onmessage = null;
+    this.pc.close();
+    if (this.location) whep.close(this.location);
+  }
+
+  private lose(): void {
+    if (this.abort.signal.aborted) return;
+    this.close();
+    this.events.lost();
+  }
+
+  private watch(): void {
+    if (this.silenceTimer !== null) clearTimeout(this.silenceTimer);
+    this.silenceTimer = null;
+    switch (this.pc.connectionState) {
+      case 'connected':
+        this.events.connected();
+        break;
+      case 'disconnected':
+        this.silenceTimer = setTimeout(() => this.lose(), silenceMs);
+        break;
+      case 'failed':
+        this.lose();
+        break;
+    }
+  }
+
+  private gather(candidate: RTCIceCandidate | null): void {
+    if (candidate?.candidate) this.candidates.push(candidate);
+    else this.gathered = true;
+    this.scheduleTrickle();
+  }
+
+  private scheduleTrickle(): void {
+    if (this.location && this.trickleTimer === null && (this.candidates.length > 0 || this.gathered)) {
+      this.trickleTimer = setTimeout(() => this.trickle(), trickleMs);
+    }
+  }
+
+  private trickle(): void {
+    this.trickleTimer = null;
+    const offer = this.pc.localDescription?.sdp;
+    if (!this.location || !offer || this.candidates.length === 0) return;
+    const fragment = candidateFragment(offer, this.candidates.splice(0), this.gathered);
+    // The gateway learns the candidate in use from the connectivity checks too, so a refusal breaks nothing.
+    whep.trickle(this.location, fragment, this.abort.signal).catch(() => undefined);
+  }
+}
+
+function send(channel: RTCDataChannel, message: object): void {
+  if (channel.readyState === 'open') channel.send(JSON.stringify(message));
+}
+
+/** Puts H.264 first; everything else the gateway does not send anyway. */
+function preferH264(transceiver: RTCRtpTransceiver): void {
+  const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
+  const h264 = codecs.filter((c) => c.mimeType.toLowerCase() === 'video/h264');
+  const repair = codecs.filter((c) => /\/(rtx|red|ulpfec|flexfec-03)$/i.test(c.mimeType));
+  if (h264.length === 0) throw new Error('this browser cannot play H.264 video');
+  transceiver.setCodecPreferences([...h264, ...repair]);
+}
+
+/** Asks the browser to show frames as they come instead of smoothing over a network's jitter. */
+function showAtOnce(receiver: RTCRtpReceiver & { playoutDelayHint?: number }): void {
+  if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = 0;
+  if ('playoutDelayHint' in receiver) receiver.playoutDelayHint = 0;
+}

@@ -1,0 +1,73 @@
+/** The figures of the toolbar. */
+export interface Figures {
+  /** Round trip of a ping through the data channel, or of the transport, in milliseconds. */
+  latencyMs: number | null;
+  /** Frames decoded in the last second. */
+  fps: number;
+  /** Video received in the last second, bits a second. */
+  bitrate: number;
+}
+
+interface Sample {
+  at: number;
+  frames: number;
+  bytes: number;
+}
+
+/** Makes rates out of the counters of RTCPeerConnection.getStats. */
+export class FigureMeter {
+  private last: Sample | null = null;
+  private ping: { id: number; at: number } | null = null;
+  private pingMs: number | null = null;
+  private nextPing = 1;
+
+  /** The id of a ping that is sent now. */
+  pinged(now: number): number {
+    const id = this.nextPing++;
+    this.ping = { id, at: now };
+    return id;
+  }
+
+  ponged(id: number, now: number): void {
+    if (this.ping?.id === id) this.pingMs = now - this.ping.at;
+  }
+
+  /** Takes a report; the rates are those since the report before. */
+  update(report: Iterable<Record<string, unknown>>): Figures {
+    let inbound: Record<string, unknown> | undefined;
+    let pair: Record<string, unknown> | undefined;
+    for (const stat of report) {
+      if (stat['type'] === 'inbound-rtp' && stat['kind'] === 'video') inbound = stat;
+      if (stat['type'] === 'candidate-pair' && stat['nominated'] === true && stat['state'] === 'succeeded')
+        pair = stat;
+    }
+    const rtt = pair && number(pair['currentRoundTripTime']) * 1000;
+    const latencyMs = this.pingMs ?? rtt ?? null;
+    if (!inbound) return { latencyMs, fps: 0, bitrate: 0 };
+    const sample = {
+      at: number(inbound['timestamp']),
+      frames: number(inbound['framesDecoded']),
+      bytes: number(inbound['bytesReceived']),
+    };
+    const last = this.last;
+    this.last = sample;
+    const seconds = last ? (sample.at - last.at) / 1000 : 0;
+    if (!last || seconds <= 0) return { latencyMs, fps: 0, bitrate: 0 };
+    return {
+      latencyMs,
+      fps: Math.max(0, sample.frames - last.frames) / seconds,
+      bitrate: (Math.max(0, sample.bytes - last.bytes) * 8) / seconds,
+    };
+  }
+
+  /** A new connection counts from zero. */
+  reset(): void {
+    this.last = null;
+    this.ping = null;
+    this.pingMs = null;
+  }
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}

@@ -1,0 +1,338 @@
+import { ProblemError } from '../api/problem';
+import { ClipAssembler, clipMessages, normalizeLines } from './clipboard';
+import { Peer } from './peer';
+import type {
+  ClipboardIncoming,
+  ControlIncoming,
+  CursorMessage,
+  InputMessage,
+  MotionMessage,
+  Role,
+  Size,
+} from './protocol';
+import { FigureMeter, type Figures } from './stats';
+import { Store } from './store';
+
+/** Where a viewer is in its life. */
+export type Phase =
+  /** step: 1 agreeing on the video, 2 waiting for the first picture. */
+  | { name: 'connecting'; step: 1 | 2 }
+  | { name: 'live' }
+  | { name: 'frozen'; message: string }
+  | { name: 'reconnecting'; attempt: number }
+  | { name: 'ended'; code: string; message: string }
+  /** The gateway said no, and asking again would not help. */
+  | { name: 'refused'; error: unknown };
+
+export interface Notice {
+  id: number;
+  level: 'info' | 'warning' | 'error';
+  message: string;
+}
+
+export interface ViewerState {
+  phase: Phase;
+  role: Role;
+  /** Why the role is not the one asked for, when the gateway said so. */
+  roleMessage: string;
+  desktopName: string;
+  resizable: boolean;
+  /** The target's desktop; null until it is known. */
+  size: Size | null;
+  figures: Figures;
+  notices: Notice[];
+  /** What was last copied on the desktop. */
+  clipboard: string | null;
+}
+
+/** What the session looks like from the API, asked for when a connection broke. */
+export type SessionProbe = () => Promise<{ ended: boolean; code: string; message: string }>;
+
+/** Handlers of what is no state. */
+export interface ViewerHandlers {
+  stream: (stream: MediaStream) => void;
+  cursor: (cursor: CursorMessage) => void;
+  clipboard: (text: string) => void;
+  bell: () => void;
+}
+
+const figuresMs = 1000;
+const pingEvery = 2;
+const noticeMs = 8000;
+const firstRetryMs = 300;
+const maxRetryMs = 8000;
+
+/** The wait before another try: doubling, with a bound and a spread so that viewers do not return in step. */
+export function retryDelay(attempt: number, random = Math.random()): number {
+  return Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(attempt - 1, 10)) * (0.8 + 0.4 * random);
+}
+
+/** A refusal that another try may overcome. */
+function isTransient(error: unknown): boolean {
+  if (error instanceof ProblemError)
+    return error.status >= 500 || error.status === 429 || error.status === 409;
+  return error instanceof TypeError;
+}
+
+/** One desktop in one window: connects, reconnects, and keeps the state people see. */
+export class Viewer {
+  readonly store: Store<ViewerState>;
+  private peer: Peer | null = null;
+  private readonly meter = new FigureMeter();
+  private clips = new ClipAssembler();
+  private nextClip = 1;
+  private nextNotice = 1;
+  private nextMotion = 1;
+  private attempt = 0;
+  private ticks = 0;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private retryTimer: ReturnType<typeof setTimeout> | null = null;
+  private readonly noticeTimers = new Set<ReturnType<typeof setTimeout>>();
+  private stopped = true;
+
+  constructor(
+    private readonly session: string,
+    private wantedRole: Role,
+    private readonly probe: SessionProbe,
+    private readonly handlers: ViewerHandlers,
+  ) {
+    this.store = new Store<ViewerState>({
+      phase: { name: 'connecting', step: 1 },
+      role: wantedRole,
+      roleMessage: '',
+      desktopName: '',
+      resizable: false,
+      size: null,
+      figures: { latencyMs: null, fps: 0, bitrate: 0 },
+      notices: [],
+      clipboard: null,
+    });
+  }
+
+  /** Begins; stop must follow. */
+  start(): void {
+    this.stopped = false;
+    window.addEventListener('pagehide', this.stop);
+    window.addEventListener('online', this.retryNow);
+    this.ticker = setInterval(() => void this.tick(), figuresMs);
+    this.connect();
+  }
+
+  /** Ends the viewer, not the session. */
+  readonly stop = (): void => {
+    if (this.stopped) return;
+    this.stopped = true;
+    window.removeEventListener('pagehide', this.stop);
+    window.removeEventListener('online', this.retryNow);
+    if (this.ticker !== null) clearInterval(this.ticker);
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    for (const timer of this.noticeTimers) clearTimeout(timer);
+    this.noticeTimers.clear();
+    this.peer?.close();
+    this.peer = null;
+  };
+
+  /** The first picture of a connection is on the screen. */
+  pictureShown(): void {
+    const { phase } = this.store.get();
+    if (phase.name === 'connecting' || phase.name === 'reconnecting')
+      this.store.set({ phase: { name: 'live' } });
+    this.attempt = 0;
+  }
+
+  /** Connects anew, asking for control. */
+  takeControl(): void {
+    this.wantedRole = 'control';
+    this.store.set({ phase: { name: 'connecting', step: 1 }, roleMessage: '' });
+    this.connect();
+  }
+
+  readonly retryNow = (): void => {
+    if (this.store.get().phase.name === 'reconnecting' && this.retryTimer !== null) this.connect();
+  };
+
+  get inControl(): boolean {
+    const { role, phase } = this.store.get();
+    return role === 'control' && phase.name === 'live';
+  }
+
+  sendInput(message: InputMessage): void {
+    if (this.inControl) this.peer?.sendInput(message);
+  }
+
+  sendMotion(message: Omit<MotionMessage, 't' | 'n'>): void {
+    if (this.inControl) this.peer?.sendMotion({ t: 'move', ...message, n: this.nextMotion++ });
+  }
+
+  /** Sends a clipboard text; throws ClipboardTooLargeError. */
+  sendClipboard(text: string): void {
+    const messages = clipMessages(this.nextClip++, normalizeLines(text));
+    if (this.store.get().role !== 'control') return;
+    for (const message of messages) this.peer?.sendClipboard(message);
+  }
+
+  requestSize(size: Size): void {
+    const { resizable, size: present } = this.store.get();
+    if (!this.inControl || !resizable) return;
+    if (present?.width === size.width && present.height === size.height) return;
+    this.peer?.sendControl({ t: 'resize', ...size });
+  }
+
+  dismiss(notice: number): void {
+    this.store.set({ notices: this.store.get().notices.filter((n) => n.id !== notice) });
+  }
+
+  notify(level: Notice['level'], message: string): void {
+    const notice = { id: this.nextNotice++, level, message };
+    const notices = this.store.get().notices.filter((n) => n.message !== message);
+    this.store.set({ notices: [...notices.slice(-3), notice] });
+    const timer = setTimeout(() => {
+      this.noticeTimers.delete(timer);
+      this.dismiss(notice.id);
+    }, noticeMs);
+    this.noticeTimers.add(timer);
+  }
+
+  private connect(): void {
+    if (this.stopped) return;
+    if (this.retryTimer !== null) clearTimeout(this.retryTimer);
+    this.retryTimer = null;
+    this.peer?.close();
+    this.meter.reset();
+    this.clips = new ClipAssembler();
+    let peer: Peer;
+    try {
+      peer = new Peer({
+        stream: (stream) => this.handlers.stream(stream),
+        control: (message) => this.onControl(message),
+        clipboard: (message) => this.onClipboard(message),
+        connected: () => this.onConnected(),
+        lost: () => void this.onLost(),
+      });
+    } catch (error) {
+      this.store.set({ phase: { name: 'refused', error } });
+      return;
+    }
+    this.peer = peer;
+    peer.open(this.session, this.wantedRole).catch((error: unknown) => {
+      if (this.peer !== peer || this.stopped) return;
+      peer.close();
+      this.peer = null;
+      if (isTransient(error)) void this.onLost();
+      else void this.onRefused(error);
+    });
+  }
+
+  private onConnected(): void {
+    if (this.store.get().phase.name === 'connecting')
+      this.store.set({ phase: { name: 'connecting', step: 2 } });
+  }
+
+  /** A refusal is final, and an ended session is the friendlier way to say why. */
+  private async onRefused(error: unknown): Promise<void> {
+    try {
+      const { ended, code, message } = await this.probe();
+      if (this.stopped) return;
+      this.store.set({ phase: ended ? { name: 'ended', code, message } : { name: 'refused', error } });
+    } catch {
+      if (!this.stopped) this.store.set({ phase: { name: 'refused', error } });
+    }
+  }
+
+  private async onLost(): Promise<void> {
+    const { phase } = this.store.get();
+    if (this.stopped || phase.name === 'ended' || phase.name === 'refused') return;
+    this.attempt++;
+    this.store.set({ phase: { name: 'reconnecting', attempt: this.attempt } });
+    const delay = retryDelay(this.attempt);
+    try {
+      const { ended, code, message } = await this.probe();
+      if (this.stopped) return;
+      if (ended) {
+        this.store.set({ phase: { name: 'ended', code, message } });
+        return;
+      }
+    } catch (error) {
+      if (this.stopped) return;
+      if (!isTransient(error)) {
+        this.store.set({ phase: { name: 'refused', error } });
+        return;
+      }
+    }
+    this.retryTimer = setTimeout(() => this.connect(), delay);
+  }
+
+  private onControl(m: ControlIncoming): void {
+    switch (m.t) {
+      case 'hello':
+        this.store.set({
+          role: m.role,
+          desktopName: m.name,
+          resizable: m.resizable,
+          size: { width: m.width, height: m.height },
+        });
+        break;
+      case 'size':
+        this.store.set({ size: { width: m.width, height: m.height } });
+        break;
+      case 'name':
+        this.store.set({ desktopName: m.name });
+        break;
+      case 'role':
+        this.wantedRole = m.role;
+        this.store.set({ role: m.role, roleMessage: m.message });
+        break;
+      case 'state':
+        this.onState(m.state, m.code, m.message);
+        break;
+      case 'notice':
+        this.notify(m.level, m.message);
+        break;
+      case 'pong':
+        this.meter.ponged(m.id, performance.now());
+        break;
+      case 'cursor':
+        this.handlers.cursor(m);
+        break;
+      case 'bell':
+        this.handlers.bell();
+        break;
+    }
+  }
+
+  private onState(state: 'active' | 'frozen' | 'ended', code: string, message: string): void {
+    const { phase } = this.store.get();
+    if (state === 'ended') {
+      this.store.set({ phase: { name: 'ended', code, message } });
+      this.peer?.close();
+      this.peer = null;
+    } else if (state === 'frozen') {
+      this.store.set({ phase: { name: 'frozen', message } });
+    } else if (phase.name === 'frozen') {
+      this.store.set({ phase: { name: 'live' } });
+    }
+  }
+
+  private onClipboard(m: ClipboardIncoming): void {
+    if (m.t === 'clip_refused') {
+      this.notify('warning', m.message || 'The clipboard was refused.');
+      return;
+    }
+    const text = this.clips.add(m);
+    if (text === null) return;
+    this.store.set({ clipboard: text });
+    this.handlers.clipboard(text);
+  }
+
+  private async tick(): Promise<void> {
+    const { peer } = this;
+    if (!peer) return;
+    if (this.ticks++ % pingEvery === 0)
+      peer.sendControl({ t: 'ping', id: this.meter.pinged(performance.now()) });
+    const report = await peer.getStats();
+    if (this.peer !== peer) return;
+    const stats: Record<string, unknown>[] = [];
+    report.forEach((stat) => stats.push(stat as Record<string, unknown>));
+    this.store.set({ figures: this.meter.update(stats) });
+  }
+}
