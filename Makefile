@@ -1,0 +1,83 @@
+# Vitrine: `make demo` to try it, `make test` to prove it, `make help` for the rest.
+
+CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
+# Node from the cache serves machines whose own is missing or too old; see deploy/install-deps.sh.
+export PATH := $(CURDIR)/bin:$(PATH):$(CACHE)/node/bin
+ifneq ($(wildcard $(CACHE)/node/bin/node),)
+export PATH := $(CACHE)/node/bin:$(PATH)
+endif
+
+GOLANGCI := $(CACHE)/bin/golangci-lint-v2.15.0/golangci-lint
+DEPS     := deploy/install-deps.sh
+FUZZTIME ?= 30s
+WEB_SRC  := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' 2>/dev/null)
+GO_SRC   := $(shell find cmd internal proxy codec -type f -not -name '*_test.go' 2>/dev/null)
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## build everything and run Vitrine with a demo desktop on loopback
+	bin/vitrine demo
+
+.PHONY: test
+test: check build deps-test ## every test: check, real servers, MinIO, Chromium, fuzzing
+	go test -timeout 15m ./...
+	$(MAKE) --no-print-directory e2e fuzz
+
+.PHONY: check
+check: deps-build deps-lint web/node_modules/.package-lock.json ## lint, vet, format, generated code, unit tests with the race detector
+	$(MAKE) --no-print-directory lint
+	cd web && npm run --silent typecheck && npm run --silent test
+	go test -race -short -timeout 10m ./...
+
+.PHONY: lint
+lint: deps-build deps-lint web/node_modules/.package-lock.json ## what the linters, vet and the formatters say
+	go vet ./...
+	$(GOLANGCI) run
+	cd web && npm run --silent lint
+	deploy/check-generated.sh
+
+.PHONY: build
+build: bin/vitrine ## bin/vitrine with the console inside
+
+bin/vitrine: web/dist/index.html $(GO_SRC) go.mod go.sum | deps-build
+	go build -trimpath -o $@ ./cmd/vitrine
+
+web/dist/index.html: $(WEB_SRC) web/node_modules/.package-lock.json
+	cd web && npm run --silent build
+	touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json | deps-web
+	cd web && npm ci --no-fund --no-audit --loglevel=error
+	touch $@
+
+.PHONY: e2e
+e2e: build deps-test ## the console in Chromium against the real binary
+	cd web && VITRINE_BIN=$(CURDIR)/bin/vitrine npm run --silent e2e
+
+.PHONY: fuzz
+fuzz: deps-build ## every fuzz target for FUZZTIME (30s), as many at a time as there are cores
+	deploy/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: deps-build ## Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./codec/... ./proxy/... ./internal/...
+
+.PHONY: bench-e2e
+bench-e2e: build deps-test ## real desktops, real Chromium: CPU, latency, bytes, memory
+	bin/vitrine bench
+
+.PHONY: generate
+generate: ## regenerate what is generated
+	PATH="$(CACHE)/bin:$$PATH" go generate ./...
+	cd web && npm run --silent generate
+
+.PHONY: deps-build deps-web deps-lint deps-test
+deps-build deps-web deps-lint deps-test: deps-%:
+	@$(DEPS) $*
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin web/dist/* web/node_modules
