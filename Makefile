@@ -1,11 +1,8 @@
 # Vitrine: `make demo` to try it, `make test` to prove it, `make help` for the rest.
 
 CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vitrine
-# Node from the cache serves machines whose own is missing or too old; see deploy/install-deps.sh.
-export PATH := $(CURDIR)/bin:$(PATH):$(CACHE)/node/bin
-ifneq ($(wildcard $(CACHE)/node/bin/node),)
+# The installer puts a current Node there when the machine's own is missing or too old.
 export PATH := $(CACHE)/node/bin:$(PATH)
-endif
 
 GOLANGCI := $(CACHE)/bin/golangci-lint-v2.15.0/golangci-lint
 DEPS     := deploy/install-deps.sh
