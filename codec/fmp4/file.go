@@ -12,8 +12,8 @@ type Reference struct {
 	Duration uint64 // ticks
 }
 
-// FileHeader makes the beginning of one playable file: the media segments of a recording follow it unchanged, except
-// that the fragments coded in another size than the first name theirs by SetSampleDescription.
+// FileHeader makes the beginning of one playable file: the media segments of a recording follow it, unchanged when there is
+// one size, through Respecify when there are several.
 //
 // start is the decode time of the first sample, duration runs from it to the end. The index (sidx) lets players seek
 // without reading the whole file; it is left out when the recording is too long for its fields, which no player minds.

@@ -118,12 +118,6 @@ func PutDuration(dst []byte, ticks uint64) {
 	binary.BigEndian.PutUint32(dst, uint32(min(ticks, MaxDuration)))
 }
 
-// SetSampleDescription makes the fragment at the start of b use entry index (from 1) of a stsd with several
-// entries: see FileHeader. b must have been accepted by ParseFragment.
-func SetSampleDescription(b []byte, index uint32) {
-	binary.BigEndian.PutUint32(b[stsdIndexAt:], index)
-}
-
 func appendBox(dst []byte, size uint32, kind string) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, size), kind...)
 }

@@ -38,7 +38,7 @@ type upload struct {
 	tail  journalTail
 	done  map[string]bool // confirmed by the store
 	state State
-	told  bool // state was reported
+	told  string // the state last reported
 }
 
 func newUpload(u *Uploader, id string) *upload {
@@ -54,7 +54,9 @@ func (s *upload) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		s.report(err)
+		if !gone || s.state.Sealed { // else nothing is known of it: not in this life, or not any more
+			s.report(err)
+		}
 		if gone {
 			s.u.forget(s.id)
 			return
@@ -88,13 +90,13 @@ func (s *upload) report(err error) {
 	} else if s.state.Err != nil {
 		s.log.Info("upload goes on")
 	}
-	before := s.state
 	s.state.Err = err
 	s.count()
-	same := before.Err == nil && err == nil || before.Err != nil && err != nil && before.Err.Error() == err.Error()
-	before.Err = err
-	if s.u.opts.OnState != nil && (!s.told || !same || before != s.state) {
-		s.told = true
+	now := s.state
+	now.Err = nil // errors cannot always be compared
+	told := fmt.Sprint(now, err)
+	if s.u.opts.OnState != nil && told != s.told {
+		s.told = told
 		s.u.opts.OnState(s.id, s.state)
 	}
 }
@@ -152,7 +154,10 @@ func (s *upload) pass(ctx context.Context) (gone bool, err error) {
 	if err := s.uploadManifest(ctx, fsys); err != nil {
 		return false, err
 	}
-	return true, s.u.discard(s.id)
+	if err := s.u.discard(s.id); err != nil {
+		return false, err
+	}
+	return true, nil
 }
 
 // begun tells whether a worker has recorded anything. It removes the folder of one that never will; such a

@@ -130,19 +130,21 @@ func (w *writer) unit(au *h264.AccessUnit) error {
 	if w.any {
 		start = max(start, w.lastStart+1) // two pictures within one tick
 	}
-	if au.IDR {
-		name, err := w.initFor(au)
-		if err != nil {
-			return err
-		}
-		w.init = name
-	}
 	if s := w.seg; s != nil {
 		if au.IDR || start-s.entry.Start >= toTicks(segmentDuration) || s.bytes()+int64(2*len(au.Data)) > MaxSegmentBytes {
 			if err := w.closeSegment(start); err != nil {
 				return err
 			}
 		}
+	}
+	if au.IDR {
+		// INVARIANT: no segment is open here. So an open segment was coded with the last init of the journal, and that is
+		// how recovery and live replay know.
+		name, err := w.initFor(au)
+		if err != nil {
+			return err
+		}
+		w.init = name
 	}
 	if !au.Refine || !w.any {
 		w.picture.change(start)
