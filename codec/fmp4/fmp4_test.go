@@ -111,6 +111,7 @@ func TestInitRefuses(t *testing.T) {
 	good := testInit(t, fmp4test.New(t).Unit(0))
 	for name, change := range map[string]func(*Init){
 		"no SPS":    func(i *Init) { i.SPS = nil },
+		"profile":   func(i *Init) { i.SPS = bytes.Clone(i.SPS); i.SPS[1] = 110 },
 		"PPS twice": func(i *Init) { i.SPS = i.PPS },
 		"huge SPS":  func(i *Init) { i.SPS = append(bytes.Clone(i.SPS), make([]byte, 1<<16)...) },
 		"no PPS":    func(i *Init) { i.PPS = nil },
@@ -368,6 +369,15 @@ func FuzzParseInit(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
+	for _, profile := range []byte{77, 100} {
+		init.SPS = bytes.Clone(init.SPS)
+		init.SPS[1] = profile
+		b, err := init.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Add(good[:100])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		init, err := ParseInit(b)

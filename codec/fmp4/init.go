@@ -24,6 +24,8 @@ func (i *Init) check() error {
 	switch {
 	case len(i.SPS) < 4 || len(i.SPS) > maxParameterSetBytes || i.SPS[0]&0x1f != 7:
 		return fmt.Errorf("%w: SPS of %d bytes", ErrInit, len(i.SPS))
+	case i.SPS[1] != 66 && i.SPS[1] != 77 && i.SPS[1] != 100:
+		return fmt.Errorf("%w: profile_idc %d is not Baseline, Main or High", ErrInit, i.SPS[1])
 	case len(i.PPS) < 2 || len(i.PPS) > maxParameterSetBytes || i.PPS[0]&0x1f != 8:
 		return fmt.Errorf("%w: PPS of %d bytes", ErrInit, len(i.PPS))
 	case i.Width <= 0 || i.Height <= 0 || i.Width > 1<<14 || i.Height > 1<<14:
