@@ -7,4 +7,8 @@ const (
 	MaxCodedSide = 8192
 	// maxSPSBytes bounds a sequence parameter set: those without scaling matrices take under 100 bytes.
 	maxSPSBytes = 1024
+	// maxFPS bounds the frame rate: no browser shows more.
+	maxFPS = 240
+	// maxThreads bounds the slices of one picture.
+	maxThreads = 16
 )

@@ -27,6 +27,7 @@ type SPS struct {
 	chromaFormat                 uint32
 	cropL, cropR, cropT, cropB   uint32 // in crop units
 	widthInMBs, heightInMapUnits uint32
+	fixedRateBit                 int // place of fixed_frame_rate_flag in bits of the unescaped payload, 0 when absent
 }
 
 // ProfileLevelID returns the profile-level-id of RFC 6184 8.1: six hexadecimal digits, as in "42c02a". The same
@@ -36,7 +37,7 @@ func (s *SPS) ProfileLevelID() string {
 }
 
 // ParseSPS reads a sequence parameter set: a NAL unit without start code. Interlaced and non-4:2:0 pictures are
-// read; scaling matrices and sizes above MaxCodedSide are refused. The VUI is read as far as its colour description.
+// read; scaling matrices and sizes above MaxCodedSide are refused. The VUI is read as far as its timing.
 func ParseSPS(nal []byte) (*SPS, error) {
 	if TypeOf(nal) != NALSPS {
 		return nil, fmt.Errorf("%w: nal_unit_type %d, need %d", ErrSPS, TypeOf(nal), NALSPS)
@@ -125,7 +126,7 @@ func (s *SPS) parse(r *bitReader) error {
 	return nil
 }
 
-// parseVUI reads vui_parameters (E.1.1) as far as the colour description.
+// parseVUI reads vui_parameters (E.1.1) as far as the timing.
 func (s *SPS) parseVUI(r *bitReader) {
 	const extendedSAR = 255
 	if r.flag() && r.bits(8) == extendedSAR {
@@ -135,14 +136,36 @@ func (s *SPS) parseVUI(r *bitReader) {
 	if r.flag() { // overscan_info_present_flag
 		r.flag()
 	}
-	if !r.flag() { // video_signal_type_present_flag
-		return
+	if r.flag() { // video_signal_type_present_flag
+		r.bits(3) // video_format
+		s.FullRange = r.flag()
+		if r.flag() { // colour_description_present_flag
+			s.Primaries, s.Transfer, s.Matrix = uint8(r.bits(8)), uint8(r.bits(8)), uint8(r.bits(8))
+		}
 	}
-	r.bits(3) // video_format
-	s.FullRange = r.flag()
-	if r.flag() {
-		s.Primaries, s.Transfer, s.Matrix = uint8(r.bits(8)), uint8(r.bits(8)), uint8(r.bits(8))
+	if r.flag() { // chroma_loc_info_present_flag
+		r.ue()
+		r.ue()
 	}
+	if r.flag() { // timing_info_present_flag
+		r.bits(32) // num_units_in_tick
+		r.bits(32) // time_scale
+		s.fixedRateBit = r.pos
+		r.flag()
+	}
+}
+
+// variableFrameRate returns a copy of an SPS with fixed_frame_rate_flag (E.2.1) unset.
+func variableFrameRate(nal []byte) ([]byte, error) {
+	s, err := ParseSPS(nal)
+	if err != nil {
+		return nil, err
+	}
+	payload := unescape(nal[4:])
+	if at := s.fixedRateBit; at > 0 {
+		payload[at/8] &^= 0x80 >> (at % 8)
+	}
+	return appendEscaped(append([]byte(nil), nal[:4]...), payload), nil
 }
 
 // size derives the picture sizes (7.4.2.1.1) with the caps of this package.
@@ -190,6 +213,24 @@ func unescape(b []byte) []byte {
 		out = append(out, c)
 	}
 	return out
+}
+
+// appendEscaped appends payload with emulation_prevention_three_byte where it is needed (7.4.1).
+func appendEscaped(dst, payload []byte) []byte {
+	zeros := 0
+	for _, c := range payload {
+		if zeros >= 2 && c <= 3 {
+			dst = append(dst, 3)
+			zeros = 0
+		}
+		if c == 0 {
+			zeros++
+		} else {
+			zeros = 0
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // bitReader reads most significant bit first. Past the end it returns zeros and sets overrun.
