@@ -34,7 +34,7 @@ targets:
 	c, err := Parse([]byte(yaml), "/etc/vitrine", []string{
 		"VITRINE_HTTP_LISTEN=127.0.0.1:9000", "VITRINE_DATA_DIR=data", "VITRINE_ENCODING_FRAME_RATE=60",
 		"VITRINE_MEDIA_ICE_TCP=true", "VITRINE_HTTP_TRUSTED_PROXIES=192.0.2.1, 192.0.2.2", "MY_PASSWORD=from env",
-		"VITRINE_SERVICE_HOST=10.0.0.1", "VITRINE_PORT_80_TCP=tcp://10.0.0.1:80", "PATH=/bin",
+		"VITRINE_SERVICE_HOST=10.0.0.1", "VITRINE_PORT_80_TCP=tcp://10.0.0.1:80", "PATH=/bin", "VITRINE_BIN=/x",
 	})
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9000", c.HTTP.Listen)
@@ -78,6 +78,7 @@ func TestParseErrors(t *testing.T) {
 		{name: "several at once", yaml: "zebra: 1\nsandbox: maybe\nhttp: 7", want: []string{`"zebra"`, "http must be a section"}},
 		{name: "several values at once", yaml: "sandbox: maybe\nlog: {level: loud}\ndata_dir: /d", want: []string{`sandbox: "maybe" is not one of off, best_effort, required`, `log.level: "loud"`}},
 		{name: "unknown variable", environ: []string{"VITRINE_HTTP_LISTN=x"}, want: []string{"VITRINE_HTTP_LISTN (did you mean VITRINE_HTTP_LISTEN?)"}},
+		{name: "unknown variable of a section", environ: []string{"VITRINE_RECORDING_SOMETHING_ELSE=x"}, want: []string{"VITRINE_RECORDING_SOMETHING_ELSE"}},
 		{name: "bad variable", environ: []string{"VITRINE_ENCODING_FRAME_RATE=fast"}, want: []string{"encoding.frame_rate"}},
 		{name: "duration without unit", yaml: "session: {orphan_timeout: 30}", want: []string{"session.orphan_timeout needs a duration with its unit"}},
 		{name: "duration unreadable", yaml: "session: {orphan_timeout: soon}", want: []string{"session.orphan_timeout", "soon"}},
@@ -209,4 +210,19 @@ func FuzzParse(f *testing.F) {
 			require.NoError(t, c.Validate())
 		}
 	})
+}
+
+func TestExampleConfiguration(t *testing.T) {
+	content, err := os.ReadFile("../../deploy/vitrine.example.yaml")
+	require.NoError(t, err)
+	// What the example refers to does not exist here; everything else about it must be right.
+	dir := t.TempDir()
+	content = bytes.ReplaceAll(content, []byte("/etc/vitrine/"), []byte(dir+"/"))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
+	for _, name := range []string{"ca.pem", "secrets/build-server", "secrets/lab", "secrets/old-panel"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
+	}
+	c, err := Parse(content, dir, nil)
+	require.NoError(t, err)
+	require.Len(t, c.Targets, 3)
 }

@@ -62,7 +62,9 @@ func Parse(content []byte, base string, environ []string) (*Config, error) {
 		TransformFunc: func(name, value string) (string, any) {
 			path, known := names[name]
 			if !known && !foreignVariable(name, raw) {
-				c.errs = append(c.errs, unknownVariable(name, names))
+				if err := unknownVariable(name, names); err != nil {
+					c.errs = append(c.errs, err)
+				}
 			}
 			return path, value
 		},
@@ -163,11 +165,19 @@ func foreignVariable(name string, raw map[string]any) bool {
 	return false
 }
 
+// unknownVariable returns an error for a name that is nearly one of ours or begins as those of a section do. Others
+// with our prefix belong to somebody else: scripts and tests around us use them.
 func unknownVariable(name string, names map[string]string) error {
 	if s := suggest(name, maps.Keys(names)); s != "" {
 		return fmt.Errorf("config: unknown environment variable %s (did you mean %s?)", name, s)
 	}
-	return fmt.Errorf("config: unknown environment variable %s", name)
+	for known, path := range names {
+		section, _, nested := strings.Cut(path, ".")
+		if nested && strings.HasPrefix(name, known[:len(EnvPrefix)+len(section)+1]) {
+			return fmt.Errorf("config: unknown environment variable %s", name)
+		}
+	}
+	return nil
 }
 
 // resolvePaths makes relative paths start from base.

@@ -1,0 +1,147 @@
+// Package api is the HTTP API and the console's files: what people and programs talk to.
+//
+// openapi.yaml is the contract. apigen holds the types generated from it; every request is checked against the document
+// before a handler sees it, and the tests check every answer. Who is asking comes from identity, whether they may from
+// one policy.Authorizer; everything that goes wrong is a problem document with a stable code.
+//
+// A request passes, in this order: request id, log and metrics; panics; security headers; cross-origin protection;
+// route; body cap and deadlines; sign-in; validation; handler.
+package api
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/vitrine-psm/vitrine/internal/identity"
+	"github.com/vitrine-psm/vitrine/internal/policy"
+	"github.com/vitrine-psm/vitrine/internal/target"
+	"github.com/vitrine-psm/vitrine/internal/telemetry"
+)
+
+// BasePath is where the API begins.
+const BasePath = "/api/v1"
+
+// Identity signs people in.
+type Identity interface {
+	SignIn(ctx context.Context, name, password, source, previous string) (identity.SignIn, error)
+	Authenticate(ctx context.Context, token string) (policy.Subject, error)
+	SignOut(ctx context.Context, token string) error
+}
+
+// Targets is the list of desktops.
+type Targets interface {
+	List(ctx context.Context) ([]target.Target, error)
+	Get(ctx context.Context, id string) (target.Target, error)
+}
+
+// Options are what a Server is made of. All are needed unless said otherwise.
+type Options struct {
+	Identity   Identity
+	Authorizer policy.Authorizer
+	Targets    Targets
+	Sessions   Sessions
+	Recordings Recordings
+	Library    Library
+	Console    fs.FS                           // the console's files; without index.html a page says so
+	Ready      func(ctx context.Context) error // what /readyz asks
+	Metrics    *telemetry.HTTPMetrics
+	Logger     *slog.Logger
+
+	TrustedProxies []string // may be empty
+	PublicURL      string   // may be empty
+	TLS            bool     // the listener speaks TLS
+}
+
+// Server answers HTTP.
+type Server struct {
+	handlers
+	engine *gin.Engine
+	log    *slog.Logger
+	// origin refuses requests that another site's page makes a browser send.
+	origin *http.CrossOriginProtection
+	checks *validator
+	assets *assets
+	https  bool // people come by HTTPS, here or at a proxy in front
+	ready  func(context.Context) error
+}
+
+// New builds the handler. It reads the console's files once.
+func New(opts Options) (*Server, error) {
+	s := &Server{
+		handlers: handlers{
+			identity: opts.Identity, authorizer: opts.Authorizer, targets: opts.Targets,
+			sessions: opts.Sessions, recordings: opts.Recordings, library: opts.Library,
+		},
+		log:    opts.Logger,
+		origin: http.NewCrossOriginProtection(),
+		https:  opts.TLS,
+		ready:  opts.Ready,
+	}
+	if opts.PublicURL != "" {
+		u, err := url.Parse(opts.PublicURL)
+		if err != nil {
+			return nil, fmt.Errorf("api: public URL: %w", err)
+		}
+		s.https = s.https || u.Scheme == "https"
+		if err := s.origin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, fmt.Errorf("api: public URL: %w", err)
+		}
+	}
+	s.handlers.secureCookies = s.https
+	var err error
+	if s.checks, err = newValidator(); err != nil {
+		return nil, err
+	}
+	if s.assets, err = loadAssets(opts.Console); err != nil {
+		return nil, err
+	}
+	if err := s.route(opts.TrustedProxies, opts.Metrics); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+func (s *Server) route(trustedProxies []string, metrics *telemetry.HTTPMetrics) error {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	e.ContextWithFallback = true // a gin.Context given as context ends with the request
+	if err := e.SetTrustedProxies(trustedProxies); err != nil {
+		return fmt.Errorf("api: trusted proxies: %w", err)
+	}
+	e.Use(s.observe(metrics), s.recoverPanic, s.securityHeaders, s.sameOrigin)
+	e.NoRoute(s.noRoute)
+	e.NoMethod(func(c *gin.Context) {
+		fail(c, &Error{Status: http.StatusMethodNotAllowed, Code: codeMethodNotAllowed, Detail: "This address does not know the method " + c.Request.Method + "."})
+	})
+	e.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", func(c *gin.Context) {
+		if err := s.ready(c.Request.Context()); err != nil {
+			fail(c, &Error{http.StatusServiceUnavailable, "not_ready", "The gateway cannot work now; its log tells why.", err})
+			return
+		}
+		c.String(http.StatusOK, "ok\n")
+	})
+	s.routeAPI(e.Group(BasePath, s.limitRequest, s.signedIn, s.validate))
+	s.engine = e
+	return nil
+}
+
+// noRoute answers with a file of the console, or the console itself for the addresses it makes up.
+func (s *Server) noRoute(c *gin.Context) {
+	if isAPI(c.Request.URL.Path) {
+		fail(c, &Error{Status: http.StatusNotFound, Code: codeNotFound, Detail: "There is nothing at this address."})
+		return
+	}
+	s.assets.serve(c)
+}
