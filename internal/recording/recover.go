@@ -60,6 +60,13 @@ func recoverSpool(fsys spoolfs.FS, end EndReason, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	for name := range names {
+		if strings.HasSuffix(name, spoolfs.TempSuffix) { // no file yet
+			if err := fsys.Remove(name); err != nil {
+				return &SpoolError{"remove", name, err}
+			}
+		}
+	}
 	r := recovery{fs: fsys}
 	if err := r.openJournal(); err != nil {
 		return err
