@@ -137,7 +137,8 @@ func readJournal(fsys spoolfs.FS) (entries []Entry, whole int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	err = errors.Join(t.read(f), f.Close())
+	defer f.Close() //nolint:errcheck // read only
+	err = t.read(f)
 	return t.entries, int(t.at), err
 }
 

@@ -313,5 +313,8 @@ func (r *Recorder) seal(end EndReason, abandoned <-chan struct{}) error {
 		r.fail(err)
 		r.log.Error("recording not sealed", "error", err)
 	}
-	return errors.Join(err, r.w.release())
+	if err := r.w.release(); err != nil {
+		r.log.Warn("spool folder not closed", "error", err) // all that matters was flushed before
+	}
+	return err
 }

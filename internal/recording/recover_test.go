@@ -86,10 +86,8 @@ func TestRecoverTornTail(t *testing.T) {
 	whole := load(t, killed(t))
 	for _, name := range []string{"seg-000001.m4s", "events-000000.ndjson", journalFile} {
 		b := whole[name]
-		step := 1
-		if name == "seg-000001.m4s" {
-			step = 7 // it is long; 7 is prime to the boxes' sizes
-		}
+		// Every byte of the journal's last lines; the others in steps that are prime to the sizes of boxes and lines.
+		step := map[string]int{"seg-000001.m4s": 23, "events-000000.ndjson": 11, journalFile: 3}[name]
 		before := -1
 		for n := 0; n <= len(b); n += step {
 			for _, filled := range []bool{false, true} {
