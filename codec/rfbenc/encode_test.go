@@ -61,7 +61,7 @@ func desktopPicture(w, h int) *picture {
 		var glyphs [40][16]uint8
 		for i := range glyphs {
 			for j := 3; j < 13; j++ {
-				glyphs[i][j] = uint8(rnd.Uint32()) & uint8(rnd.Uint32())
+				glyphs[i][j] = uint8(rnd.Uint32() & rnd.Uint32() & 0x7e)
 			}
 		}
 		for y := r.Min.Y; y+16 <= r.Max.Y; y += 16 {

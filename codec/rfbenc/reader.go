@@ -2,6 +2,7 @@ package rfbenc
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -60,7 +61,7 @@ func (r *Reader) Next(n int) ([]byte, error) {
 			r.r = 0
 		}
 		if err := r.fill(); err != nil {
-			if err == io.EOF && r.w > r.r {
+			if errors.Is(err, io.EOF) && r.w > r.r {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
@@ -106,7 +107,7 @@ func (r *Reader) ReadFull(p []byte) error {
 		}
 		got += n
 		if err != nil {
-			if err == io.EOF && got > 0 {
+			if errors.Is(err, io.EOF) && got > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return err

@@ -74,10 +74,10 @@ func (c *Client) Run(ctx context.Context, nc net.Conn, fb *desktop.Framebuffer) 
 	select {
 	case <-s.conn.closed:
 	case <-ctx.Done():
+		s.blame(context.Cause(ctx))
 		c.live.Store(nil)
 		s.releaseHeld()
 		s.out.flush(releaseTimeout)
-		s.fail(context.Cause(ctx))
 	}
 	c.live.Store(nil)
 	_ = nc.Close()

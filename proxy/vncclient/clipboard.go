@@ -30,13 +30,20 @@ func (s *session) offerClipboard(text string) error {
 	c.offer = text
 	extended, actions, unasked := c.extended, c.actions, c.unasked
 	c.mu.Unlock()
-	if !extended {
-		return s.out.push(func(b []byte) []byte { return appendCutText(b, text) })
-	}
-	if wire := wireText(text); actions&clipNotify == 0 || uint64(len(wire)) <= uint64(unasked) {
-		return s.out.push(func(b []byte) []byte { return appendProvide(b, wire) })
-	}
-	return s.out.push(func(b []byte) []byte { return appendExtended(b, clipNotify|clipText, nil) })
+	wire := wireText(text)
+	return s.out.push(func(b []byte) []byte {
+		switch {
+		case !extended:
+			return appendCutText(b, text)
+		case actions&clipNotify == 0:
+			// LibVNCServer announces Extended Clipboard also for programs on it that never learnt to take it
+			// (x11vnc); those that did get the better text last.
+			return appendProvide(appendCutText(b, text), wire)
+		case uint64(len(wire)) <= uint64(unasked):
+			return appendProvide(b, wire)
+		}
+		return appendExtended(b, clipNotify|clipText, nil)
+	})
 }
 
 // appendCutText appends a ClientCutText ([RFC 6143] 7.5.6): Latin-1 with LF line ends, and '?' for what that

@@ -46,7 +46,7 @@ func appendProvide(b []byte, wire string) []byte {
 	// Writes into memory do not fail.
 	_, _ = z.Write(binary.BigEndian.AppendUint32(nil, uint32(len(wire))))
 	_, _ = io.WriteString(z, wire)
-	_ = z.Close()
+	_ = z.Flush() // and no end: LibVNCServer takes that for an error
 	return appendExtended(b, clipProvide|clipText, packed.Bytes())
 }
 

@@ -53,8 +53,8 @@ func (o *outbox) append(encode func(b []byte) []byte) error {
 	return nil
 }
 
-// run hands the queue to write until close, which gives nil, or an error of write, which closes the outbox.
-func (o *outbox) run(write func(b []byte) error) error {
+// run hands the queue to write until close or an error of write, which closes the outbox.
+func (o *outbox) run(write func(b []byte) error) {
 	var spare []byte
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -63,7 +63,7 @@ func (o *outbox) run(write func(b []byte) error) error {
 			o.changed.Wait()
 		}
 		if o.closed {
-			return nil
+			return
 		}
 		b := o.buf
 		o.buf, o.writing = spare[:0], true
@@ -75,13 +75,7 @@ func (o *outbox) run(write func(b []byte) error) error {
 			spare = nil // a large clipboard text came by
 		}
 		if err != nil {
-			ended := o.closed
 			o.closed = true
-			o.changed.Broadcast()
-			if ended {
-				return nil
-			}
-			return err
 		}
 		o.changed.Broadcast()
 	}

@@ -65,12 +65,17 @@ func newSession(cfg Config, nc net.Conn, fb *desktop.Framebuffer) *session {
 
 // fail ends the session; err is its cause unless there is one already.
 func (s *session) fail(err error) {
+	s.blame(err)
+	_ = s.conn.raw.Close()
+}
+
+// blame makes err the cause of the session's end, unless there is one already.
+func (s *session) blame(err error) {
 	s.causeMu.Lock()
+	defer s.causeMu.Unlock()
 	if s.err == nil {
 		s.err = err
 	}
-	s.causeMu.Unlock()
-	_ = s.conn.raw.Close()
 }
 
 // cause returns why the session ended.
@@ -82,16 +87,17 @@ func (s *session) cause() error {
 
 // write sends what is queued until the outbox is closed or the target reads no more.
 func (s *session) write() {
-	err := s.out.run(func(b []byte) error {
-		if err := s.conn.transport.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-			return err
+	s.out.run(func(b []byte) error {
+		err := s.conn.transport.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if err == nil {
+			_, err = s.conn.transport.Write(b)
 		}
-		_, err := s.conn.transport.Write(b)
+		if err != nil {
+			// Before the outbox closes, so that this is the cause and not what follows from it.
+			s.fail(streamError("writing to the target", err))
+		}
 		return err
 	})
-	if err != nil {
-		s.fail(streamError("writing to the target", err))
-	}
 }
 
 // start asks for the picture, in the format and the encodings wanted.

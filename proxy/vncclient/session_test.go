@@ -288,6 +288,12 @@ func TestClipboardExtended(t *testing.T) {
 		p.client.Send(desktop.ClipboardText{Text: "abcd"})
 		p.expect(6, 0, 0, 0, int32(-4), uint32(clipNotify|clipText))
 
+		// It knows no notices: LibVNCServer, which may or may not hand the text on.
+		p.send(cutText((all&^clipNotify)|clipText, cat(uint32(1<<20))))
+		p.expect(ours)
+		p.client.Send(desktop.ClipboardText{Text: "€"})
+		p.expect(6, 0, 0, 0, uint32(1), "?", appendProvide(nil, "€\x00"))
+
 		// From the target: told, asked, given.
 		p.send(cutText(clipNotify|clipText, nil))
 		p.expect(6, 0, 0, 0, int32(-4), uint32(clipRequest|clipText))
