@@ -91,6 +91,16 @@ type Frame struct {
 	Changed Blocks
 }
 
+// Coded is what Encode made of a Frame.
+type Coded struct {
+	// Data is one access unit in Annex B form with 4-byte start codes, newly allocated and the caller's.
+	Data []byte
+	// IDR is set when decoding can start there.
+	IDR bool
+	// CPU is the time the calling thread spent in the library.
+	CPU time.Duration
+}
+
 // Encoder makes constrained baseline H.264 out of I420 planes with x264: one slice type, one reference, no reordering,
 // no delay, quantiser by the caller. It starts no goroutine and, with one thread, no thread. It is not safe for
 // concurrent use. Close frees what it holds outside Go's heap.
@@ -212,33 +222,36 @@ func (e *Encoder) SetPreset(p Preset) error {
 	return nil
 }
 
-// Encode codes the planes. data is one access unit in Annex B form with 4-byte start codes, newly allocated and the
-// caller's; idr tells whether decoding can start there.
-func (e *Encoder) Encode(f Frame) (data []byte, idr bool, err error) {
+// Encode codes the planes.
+func (e *Encoder) Encode(f Frame) (Coded, error) {
 	if e.e == nil {
-		return nil, false, ErrClosed
+		return Coded{}, ErrClosed
 	}
-	f.IDR = f.IDR || e.first
-	if f.Changed == nil || f.IDR {
-		clear(e.mbInfo)
-	} else {
+	idr := C.int(0)
+	if f.IDR || e.first {
+		idr = 1
+	} else if f.Changed != nil {
 		fill(e.mbInfo, constant)
 		f.Changed.Runs(e.mark)
+	} else {
+		clear(e.mbInfo)
 	}
 	qp := min(max(f.QP, MinQP), MaxQP)
-	failed := C.vx_encode(e.e, C.int64_t(f.PTS.Microseconds()), C.int(boolInt(f.IDR)), C.int(qp)) != 0
-	if failed {
-		return nil, false, fmt.Errorf("h264: x264 failed to encode %d×%d: %s", e.sps.Width, e.sps.Height, C.GoString(&e.e.message[0]))
+	if C.vx_encode(e.e, C.int64_t(f.PTS.Microseconds()), idr, C.int(qp)) != 0 {
+		return Coded{}, fmt.Errorf("h264: x264 failed to encode %d×%d: %s", e.sps.Width, e.sps.Height, C.GoString(&e.e.message[0]))
 	}
 	e.logMessage()
 	e.first = false
-	idr = e.e.keyframe != 0
+	c := Coded{IDR: e.e.keyframe != 0, CPU: time.Duration(e.e.cpu_ns)}
 	unit := unsafe.Slice((*byte)(e.e.data), int(e.e.size))
-	if !idr {
-		return append([]byte(nil), unit...), false, nil
+	if c.IDR {
+		c.Data = make([]byte, 0, len(e.header)+len(unit))
+		c.Data = append(c.Data, e.header...)
+	} else {
+		c.Data = make([]byte, 0, len(unit))
 	}
-	data = make([]byte, 0, len(e.header)+len(unit))
-	return append(append(data, e.header...), unit...), true, nil
+	c.Data = append(c.Data, unit...)
+	return c, nil
 }
 
 func (e *Encoder) logMessage() {
@@ -263,11 +276,4 @@ func fill(b []byte, v byte) {
 	for i := range b {
 		b[i] = v
 	}
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

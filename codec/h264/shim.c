@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
 static void keep_message(void *opaque, int level, const char *format, va_list args) {
 	vx_encoder *e = opaque;
@@ -107,6 +107,12 @@ int vx_preset(vx_encoder *e, int preset) {
 	return x264_encoder_reconfig(e->h, &e->param);
 }
 
+static int64_t thread_cpu(void) {
+	struct timespec t = {0};
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 int vx_encode(vx_encoder *e, int64_t pts, int idr, int qp) {
 	x264_nal_t *nal;
 	int n;
@@ -115,7 +121,9 @@ int vx_encode(vx_encoder *e, int64_t pts, int idr, int qp) {
 	e->in.i_type = idr ? X264_TYPE_IDR : X264_TYPE_P;
 	e->in.i_qpplus1 = qp + 1;
 	e->in.prop.mb_info = e->mb_info;
+	int64_t start = thread_cpu();
 	int size = x264_encoder_encode(e->h, &nal, &n, &e->in, &e->out);
+	e->cpu_ns = thread_cpu() - start;
 	if (size <= 0 || n == 0)
 		return -1;
 	e->data = nal[0].p_payload; // the payloads of all units follow each other in memory

@@ -24,6 +24,7 @@ typedef struct {
 	uint8_t *data;     // the last access unit, owned by x264, valid until the next call
 	int size;
 	int keyframe;
+	int64_t cpu_ns;    // CPU time of the calling thread in the last encode
 	char message[256]; // the last warning or error of x264, empty when there was none
 } vx_encoder;
 
