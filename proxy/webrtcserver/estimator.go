@@ -12,7 +12,7 @@ import (
 
 // Rates bound the bandwidth estimate, in bits a second.
 type Rates struct {
-	// Initial is assumed until the first reports come. Zero: 10 Mbit/s.
+	// Initial is assumed until the first reports come. Zero: 20 Mbit/s.
 	Initial int
 	// Min is the floor. Below it the picture is not legible, so there is nothing to gain. Zero: 1 Mbit/s.
 	Min int
@@ -22,7 +22,7 @@ type Rates struct {
 
 func (r Rates) withDefaults() Rates {
 	if r.Initial == 0 {
-		r.Initial = 10e6
+		r.Initial = 20e6
 	}
 	if r.Min == 0 {
 		r.Min = 1e6
@@ -39,7 +39,7 @@ func (r Rates) withDefaults() Rates {
 // arrival times the browser reports.
 type estimator struct {
 	initial int
-	bwe     atomic.Pointer[gcc.SendSideBWE]
+	bwe     atomic.Pointer[floored]
 	// changed, of capacity one, gets a value when the estimate changes. Never closed.
 	changed chan struct{}
 }
@@ -71,10 +71,23 @@ func (e *estimator) factory(r Rates, logs logging.LoggerFactory) cc.BandwidthEst
 			default:
 			}
 		})
-		e.bwe.Store(bwe)
-		return bwe, nil
+		f := &floored{bwe, r.Min}
+		e.bwe.Store(f)
+		return f, nil
 	}
 }
+
+// floored keeps the estimate at or above the floor, which gcc's loss controller undercuts. The NACK responder
+// asks it too, how much it may send again: starved of that, a lossy path would stand still.
+type floored struct {
+	*gcc.SendSideBWE
+	floor int
+}
+
+var _ cc.BandwidthEstimator = (*floored)(nil)
+
+// GetTargetBitrate implements cc.BandwidthEstimator.
+func (f *floored) GetTargetBitrate() int { return max(f.SendSideBWE.GetTargetBitrate(), f.floor) }
 
 // passThrough is a gcc.Pacer that sends at once: pacing is done before packets are made (pacer), because
 // gcc's leaky bucket would hold back the small pictures that must be fast. It passes retransmissions too,

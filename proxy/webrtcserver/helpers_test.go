@@ -146,8 +146,8 @@ func (h *fakeHandler) Resize(_ Viewer, size image.Point) error {
 	h.events <- resized{size}
 	return nil
 }
-func (h *fakeHandler) ViewerJoined(v Viewer)             { h.events <- joined{v} }
-func (h *fakeHandler) RoleChanged(v Viewer)              { h.events <- roleChanged{v} }
+func (h *fakeHandler) ViewerJoined(v Viewer)              { h.events <- joined{v} }
+func (h *fakeHandler) RoleChanged(v Viewer)               { h.events <- roleChanged{v} }
 func (h *fakeHandler) ViewerLeft(v Viewer, reason string) { h.events <- left{v, reason} }
 func (h *fakeHandler) Refused(_ Viewer, what, why string) { h.refused <- what + ": " + why }
 

@@ -33,6 +33,9 @@ func checkOffer(offer string) error {
 		for _, a := range m.Attributes {
 			if a.IsICECandidate() {
 				candidates++
+				if err := checkCandidate(a.Value); err != nil {
+					return fmt.Errorf("%w: %w", ErrOffer, err)
+				}
 			}
 		}
 		if _, ok := m.Attribute("mid"); !ok {

@@ -1,9 +1,11 @@
 package webrtcserver
 
 import (
-	"bytes"
 	"encoding/binary"
 	"iter"
+	"slices"
+
+	"github.com/vitrine-psm/vitrine/codec/h264"
 )
 
 // NAL unit types of RTP payloads ([RFC 6184] 5.2) and the fields of a NAL unit's first byte.
@@ -17,46 +19,51 @@ const (
 	fuEnd       = 0x40
 )
 
-// packetizer cuts access units into RTP payloads ([RFC 6184], packetization-mode 1). It keeps its buffer from
+// packetizer cuts access units into RTP payloads ([RFC 6184], packetization-mode 1). It keeps its buffers from
 // one unit to the next.
-type packetizer struct{ buf []byte }
+type packetizer struct {
+	nals [][]byte
+	buf  []byte
+}
 
-// payloads yields the RTP payloads of an access unit in Annex B form, the last of it marked. A payload is
+// payloads yields the RTP payloads of an access unit in Annex B form, and whether it is the last. A payload is
 // valid until the next.
 //
 //	small NAL units that follow each other:  | STAP-A | length | NAL unit | length | NAL unit | …
 //	a large NAL unit:                        | FU indicator | FU header | fragment |   (several)
 func (p *packetizer) payloads(unit []byte) iter.Seq2[[]byte, bool] {
 	return func(yield func([]byte, bool) bool) {
-		var small [][]byte // NAL units that wait to go out together
-		size := 1
-		flush := func(last bool) bool {
-			if len(small) == 0 {
-				return true
+		p.nals = slices.AppendSeq(p.nals[:0], h264.SplitNALs(unit))
+		defer func() { clear(p.nals) }() // they alias the unit
+		for rest := p.nals; len(rest) > 0; {
+			n := fitting(rest)
+			last := n == len(rest)
+			var more bool
+			switch {
+			case n > 1:
+				more = yield(p.aggregate(rest[:n]), last)
+			case len(rest[0]) <= maxPayloadBytes:
+				more = yield(rest[0], last)
+			default:
+				more = p.fragment(rest[0], last, yield)
 			}
-			payload := small[0]
-			if len(small) > 1 {
-				payload = p.aggregate(small)
-			}
-			small, size = small[:0], 1
-			return yield(payload, last)
-		}
-		var rest []byte
-		for nal, after := nextNAL(unit); nal != nil; nal, after = nextNAL(rest) {
-			rest = after
-			if size+2+len(nal) > maxPayloadBytes && !flush(false) {
+			if !more {
 				return
 			}
-			if len(nal) <= maxPayloadBytes {
-				small, size = append(small, nal), size+2+len(nal)
-				continue
-			}
-			if !p.fragment(nal, len(rest) == 0, yield) {
-				return
-			}
+			rest = rest[n:]
 		}
-		flush(true)
 	}
+}
+
+// fitting returns how many of the first NAL units fit one packet together, at least 1.
+func fitting(nals [][]byte) int {
+	size := 1
+	for i, nal := range nals {
+		if size += 2 + len(nal); size > maxPayloadBytes {
+			return max(i, 1)
+		}
+	}
+	return len(nals)
 }
 
 // aggregate makes a single-time aggregation packet ([RFC 6184] 5.7.1).
@@ -85,28 +92,4 @@ func (p *packetizer) fragment(nal []byte, last bool, yield func([]byte, bool) bo
 		}
 	}
 	return true
-}
-
-// startCode precedes each NAL unit in Annex B form, often with one more zero byte before it.
-var startCode = []byte{0, 0, 1}
-
-// nextNAL returns the first NAL unit of an Annex B stream and what follows it, nil when there is none.
-func nextNAL(stream []byte) (nal, rest []byte) {
-	start := bytes.Index(stream, startCode)
-	if start < 0 {
-		return nil, nil
-	}
-	nal = stream[start+len(startCode):]
-	if end := bytes.Index(nal, startCode); end >= 0 {
-		nal, rest = nal[:end], nal[end:]
-	}
-	// Zero bytes before the next start code are not part of the NAL unit, which never ends with one.
-	nal = bytes.TrimRight(nal, "\x00")
-	if len(nal) == 0 && len(rest) > 0 {
-		return nextNAL(rest)
-	}
-	if len(nal) == 0 {
-		return nil, nil
-	}
-	return nal, rest
 }

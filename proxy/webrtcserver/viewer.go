@@ -28,6 +28,7 @@ type viewer struct {
 	end    context.CancelCauseFunc // set by run before the viewer is registered
 	up     chan struct{}           // closed when the browser has connected
 	upOnce sync.Once
+	served chan struct{}       // closed when the viewer has joined
 	opened chan opened         // capacity channels: data channels that opened
 	input  chan message        // capacity inputQueue
 	clips  chan *clipMessage   // capacity 1
@@ -55,10 +56,11 @@ type answer struct {
 	err error
 }
 
-// opened is a data channel ready to be written.
+// opened is a data channel that may be written to.
 type opened struct {
 	label   string
 	channel *webrtc.DataChannel
+	greeted chan<- struct{} // closed when there is an outbox for it
 }
 
 func newViewer(s *Server, o Offer) *viewer {
@@ -75,6 +77,7 @@ func newViewer(s *Server, o Offer) *viewer {
 		track:    newTrack(bwe.rate),
 		answer:   make(chan answer, 1),
 		up:       make(chan struct{}),
+		served:   make(chan struct{}),
 		opened:   make(chan opened, len(messages)),
 		input:    make(chan message, inputQueue),
 		clips:    make(chan *clipMessage, 1),
@@ -177,23 +180,42 @@ func (v *viewer) listen(ctx context.Context, pc *webrtc.PeerConnection) {
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		label := channel.Label()
 		if messages[label] == nil || seen[label] {
-			v.refuse("channel", errors.New("unknown or second data channel"))
+			if wait(ctx, v.served) {
+				v.refuse("channel", errors.New("unknown or second data channel"))
+			}
 			return
 		}
 		seen[label] = true
+		greeted := make(chan struct{})
 		channel.OnOpen(func() {
 			select {
-			case v.opened <- opened{label, channel}:
+			case v.opened <- opened{label, channel, greeted}:
 			case <-ctx.Done():
 			}
 		})
-		channel.OnMessage(func(m webrtc.DataChannelMessage) { v.receive(ctx, label, m.Data) })
+		// What the browser says before we can answer waits in SCTP.
+		channel.OnMessage(func(m webrtc.DataChannelMessage) {
+			if wait(ctx, greeted) {
+				v.receive(ctx, label, m.Data)
+			}
+		})
 	})
+}
+
+// wait blocks until ch is closed; it reports false when ctx ended first.
+func wait(ctx context.Context, ch <-chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // serve shows the session and takes input until ctx ends.
 func (v *viewer) serve(ctx context.Context) {
 	v.s.join(v)
+	close(v.served)
 	var wg sync.WaitGroup
 	wg.Go(func() { v.video(ctx) })
 	wg.Go(func() { v.probe(ctx) })
@@ -203,6 +225,7 @@ func (v *viewer) serve(ctx context.Context) {
 		case c := <-v.opened:
 			o := newOutbox(c.channel)
 			v.s.greet(v, c.label, o)
+			close(c.greeted)
 			wg.Go(func() {
 				if o.run(ctx) && c.label == channelControl {
 					v.end(errEnded)
