@@ -118,7 +118,7 @@ func (b *indexer) addOpen(ctx context.Context, r *Recording, name string) error 
 	}
 	kind, _, _ := parseName(name)
 	e := Entry{Name: name, Kind: kind, Size: int64(len(data))}
-	tail := recovery{}
+	tail := recovery{listed: map[string]bool{}}
 	for i := range r.entries {
 		tail.note(r.entries[i])
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
@@ -74,7 +75,11 @@ func checkFiles(files []Entry) error {
 		case (kind == KindSession) != (i == 0) || n < want:
 			return bad(Reordered, "entry %d of the manifest", i)
 		case n > want:
-			return bad(Missing, "number %d follows %d", n, want-1)
+			missing, _ := fileName(kind, want)
+			if slices.ContainsFunc(files[i:], func(e Entry) bool { return e.Name == missing }) {
+				return bad(Reordered, "entry %d of the manifest, before %s", i, missing)
+			}
+			return &VerifyError{Problem: Missing, File: missing, Detail: "the manifest goes on with " + e.Name}
 		}
 		next[kind] = n + 1
 		switch kind {

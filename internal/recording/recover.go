@@ -67,7 +67,7 @@ func recoverSpool(fsys spoolfs.FS, end EndReason, now time.Time) error {
 			}
 		}
 	}
-	r := recovery{fs: fsys}
+	r := recovery{fs: fsys, listed: map[string]bool{}}
 	if err := r.openJournal(); err != nil {
 		return err
 	}
@@ -101,7 +101,6 @@ func (r *recovery) openJournal() error {
 			return err
 		}
 	}
-	r.listed = map[string]bool{}
 	for _, e := range entries {
 		r.note(e)
 	}

@@ -240,7 +240,7 @@ func ffprobe(t *testing.T, path string) (duration float64, packets int) {
 func decode(t *testing.T, path string) {
 	t.Helper()
 	testbed.Require(t, "ffmpeg")
-	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "warning", "-xerror", "-i", path, "-fps_mode", "passthrough", "-f", "null", "-").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-fps_mode", "passthrough", "-f", "null", "-").CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("ffmpeg: %v: %s", err, out)
 	}
@@ -276,4 +276,24 @@ func openFS(t testing.TB, dir string) spoolfs.FS {
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
+}
+
+// decodedSizes counts the decoded pictures by size, in order.
+func decodedSizes(t *testing.T, path string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-show_entries", "frame=width,height", "-of", "csv=p=0:s=x", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ffprobe: %v: %s", err, out)
+	}
+	var parts []string
+	last, n := "", 0
+	for _, size := range append(strings.Fields(string(out)), "") {
+		if size = strings.Trim(size, "x"); size != last && n > 0 {
+			parts = append(parts, last+":"+strconv.Itoa(n))
+			n = 0
+		}
+		last = size
+		n++
+	}
+	return strings.Join(parts, " ")
 }

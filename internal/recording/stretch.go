@@ -52,9 +52,10 @@ func (c *calm) take() []Stretch {
 	return found
 }
 
-// merge appends s to sorted stretches, joining it with the last when they touch.
+// merge appends s to sorted stretches, joining it with the last when they overlap. When they only touch, something
+// happened there: they stay two.
 func merge(list []Stretch, s Stretch) []Stretch {
-	if n := len(list); n > 0 && s.Start <= list[n-1].End {
+	if n := len(list); n > 0 && s.Start < list[n-1].End {
 		list[n-1].End = max(list[n-1].End, s.End)
 		return list
 	}
