@@ -57,8 +57,13 @@ type keypadChar struct {
 
 var keypadChars = func() []keypadChar {
 	chars := []keypadChar{
-		{'*', KPMultiply}, {'+', KPAdd}, {',', KPSeparator}, {'-', KPSubtract},
-		{'.', KPDecimal}, {'/', KPDivide}, {'=', KPEqual},
+		{'*', KPMultiply},
+		{'+', KPAdd},
+		{',', KPSeparator},
+		{'-', KPSubtract},
+		{'.', KPDecimal},
+		{'/', KPDivide},
+		{'=', KPEqual},
 	}
 	for i := range 10 {
 		chars = append(chars, keypadChar{'0' + rune(i), KP0 + desktop.Keysym(i)})

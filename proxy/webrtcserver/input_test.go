@@ -32,8 +32,11 @@ func TestInput(t *testing.T) {
 		say  []string
 		want []desktop.Input
 	}{
-		{"AZERTY a", []string{`{"t":"key","code":"KeyQ","key":"a","down":true}`, `{"t":"key","code":"KeyQ","key":"a","down":false}`},
-			[]desktop.Input{desktop.KeyEvent{Keysym: 'a', Scancode: 0x10, Down: true}, desktop.KeyEvent{Keysym: 'a', Scancode: 0x10}}},
+		{
+			"AZERTY a",
+			[]string{`{"t":"key","code":"KeyQ","key":"a","down":true}`, `{"t":"key","code":"KeyQ","key":"a","down":false}`},
+			[]desktop.Input{desktop.KeyEvent{Keysym: 'a', Scancode: 0x10, Down: true}, desktop.KeyEvent{Keysym: 'a', Scancode: 0x10}},
+		},
 		{"text", []string{`{"t":"text","text":"日本 é🙂"}`}, []desktop.Input{desktop.TextInput{Text: "日本 é🙂"}}},
 		{"Ctrl-Alt-Del", []string{`{"t":"combo","codes":["ControlLeft","AltLeft","Delete"]}`}, []desktop.Input{
 			desktop.KeyEvent{Keysym: 0xffe3, Scancode: 0x1d, Down: true},
@@ -43,10 +46,16 @@ func TestInput(t *testing.T) {
 			desktop.KeyEvent{Keysym: 0xffe9, Scancode: 0x38},
 			desktop.KeyEvent{Keysym: 0xffe3, Scancode: 0x1d},
 		}},
-		{"button, browser shows another size", []string{`{"t":"button","x":960,"y":540,"w":1920,"h":1080,"buttons":3}`},
-			[]desktop.Input{desktop.PointerEvent{Pos: image.Pt(640, 360), Buttons: desktop.ButtonLeft | desktop.ButtonMiddle}}},
-		{"wheel while a button is held", []string{`{"t":"wheel","x":10,"y":20,"w":1280,"h":720,"buttons":3,"dx":0,"dy":-1e9}`},
-			[]desktop.Input{desktop.WheelEvent{Pos: image.Pt(10, 20), Buttons: 3, DY: -desktop.MaxWheelNotches}}},
+		{
+			"button, browser shows another size",
+			[]string{`{"t":"button","x":960,"y":540,"w":1920,"h":1080,"buttons":3}`},
+			[]desktop.Input{desktop.PointerEvent{Pos: image.Pt(640, 360), Buttons: desktop.ButtonLeft | desktop.ButtonMiddle}},
+		},
+		{
+			"wheel while a button is held",
+			[]string{`{"t":"wheel","x":10,"y":20,"w":1280,"h":720,"buttons":3,"dx":0,"dy":-1e9}`},
+			[]desktop.Input{desktop.WheelEvent{Pos: image.Pt(10, 20), Buttons: 3, DY: -desktop.MaxWheelNotches}},
+		},
 		{"release", []string{`{"t":"release"}`}, []desktop.Input{desktop.PointerEvent{Pos: image.Pt(10, 20)}}},
 	} {
 		for _, msg := range c.say {

@@ -54,8 +54,10 @@ func (n fixedNet) InterfaceByName(name string) (*transport.Interface, error) {
 	return n.iface, nil
 }
 
-func (fixedNet) ListenPacket(string, string) (net.PacketConn, error)       { return nil, errNoNetwork }
+func (fixedNet) ListenPacket(string, string) (net.PacketConn, error) { return nil, errNoNetwork }
+
 func (fixedNet) ListenUDP(string, *net.UDPAddr) (transport.UDPConn, error) { return nil, errNoNetwork }
+
 func (fixedNet) ListenTCP(string, *net.TCPAddr) (transport.TCPListener, error) {
 	return nil, errNoNetwork
 }
