@@ -84,7 +84,7 @@ func (s *session) sendKey(e desktop.KeyEvent) error {
 // appendKey appends a KeyEvent ([RFC 6143] 7.5.4).
 func appendKey(b []byte, sym desktop.Keysym, down bool) []byte {
 	const msg = 4
-	return binary.BigEndian.AppendUint32(append(b, msg, flag(down), 0, 0), uint32(sym))
+	return binary.BigEndian.AppendUint32(append(b, msg, oneIf(down), 0, 0), uint32(sym))
 }
 
 // appendQEMUKey appends a QEMU extended key event (rfbproto): the keysym and an XT scancode, in which the
@@ -95,11 +95,11 @@ func appendQEMUKey(b []byte, e desktop.KeyEvent) []byte {
 	if e.Scancode >= 0xe000 {
 		code |= 0x80
 	}
-	b = binary.BigEndian.AppendUint32(append(b, msg, sub, 0, flag(e.Down)), uint32(e.Keysym))
+	b = binary.BigEndian.AppendUint32(append(b, msg, sub, 0, oneIf(e.Down)), uint32(e.Keysym))
 	return binary.BigEndian.AppendUint32(b, code)
 }
 
-func flag(set bool) byte {
+func oneIf(set bool) byte {
 	if set {
 		return 1
 	}

@@ -48,6 +48,16 @@ func dial(t *testing.T, addr string, cfg Config) *remote {
 // begin starts a session that ends with the test.
 func begin(t *testing.T, addr string, cfg Config) *remote {
 	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, nc, cfg)
+}
+
+// start is begin on a connection.
+func start(t *testing.T, nc net.Conn, cfg Config) *remote {
+	t.Helper()
 	r := &remote{seen: &recorder{}}
 	cfg.Observer = r.seen
 	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -56,10 +66,6 @@ func begin(t *testing.T, addr string, cfg Config) *remote {
 		t.Fatal(err)
 	}
 	if r.fb, err = desktop.NewFramebuffer(image.Pt(16, 16)); err != nil {
-		t.Fatal(err)
-	}
-	nc, err := net.Dial("tcp", addr)
-	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -298,12 +304,12 @@ func TestSecurityTigerVNC(t *testing.T) {
 	const password = "Vnc0Pass"
 	cert := testbed.NewCert(t, "127.0.0.1", "vnc.test")
 	other := testbed.NewCert(t, "127.0.0.1")
-	start := func(types ...string) *testbed.Xvnc {
+	serve := func(types ...string) *testbed.Xvnc {
 		x := testbed.StartXvnc(t, testbed.XvncOptions{Security: types, Password: password, Cert: cert})
 		testbed.PaintWallpaper(t, &x.X)
 		return x
 	}
-	secure, anonymous, old := start("X509Vnc", "VncAuth"), start("TLSVnc", "VncAuth"), start("VncAuth")
+	secure, anonymous, old := serve("X509Vnc", "VncAuth"), serve("TLSVnc", "VncAuth"), serve("VncAuth")
 	pinned := TLSPolicy{Fingerprint: cert.Fingerprint}
 	for i, c := range []struct {
 		name   string
