@@ -45,7 +45,8 @@ type Config struct {
 
 // TLSPolicy says which certificates of the target are good.
 type TLSPolicy struct {
-	// Roots are the authorities trusted to sign the target's certificate; nil is those of the system.
+	// Roots are the authorities trusted to sign the target's certificate; nil is those of the system, which New
+	// reads, so that Run needs no files.
 	Roots *x509.CertPool
 	// ServerName is the host name or IP address the certificate must be for; empty is the address dialled.
 	ServerName string
@@ -96,6 +97,13 @@ func (c Config) withDefaults() (Config, error) {
 		if !slices.Contains(DefaultEncodings, e) {
 			return c, fmt.Errorf("vncclient: encoding %d is not supported", e)
 		}
+	}
+	if c.TLS.Roots == nil && c.TLS.Fingerprint == (Fingerprint{}) {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			return c, fmt.Errorf("vncclient: certificate authorities of the system: %w", err)
+		}
+		c.TLS.Roots = roots
 	}
 	if c.HandshakeTimeout <= 0 {
 		c.HandshakeTimeout = defaultHandshake

@@ -20,6 +20,9 @@ const (
 	// reasonTimeout bounds the wait for the reason of a refusal, which not every server sends.
 	reasonTimeout = time.Second
 
+	// bellInterval is the least time between two bells passed on; a bell costs the target one byte.
+	bellInterval = 100 * time.Millisecond
+
 	// maxReasonBytes bounds the reason of a refusal that is read at all.
 	maxReasonBytes = 4 << 10
 	// maxWireNameBytes bounds a desktop name on the wire; what exceeds desktop.MaxNameBytes is cut off.

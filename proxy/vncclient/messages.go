@@ -3,6 +3,7 @@ package vncclient
 import (
 	"encoding/binary"
 	"io"
+	"time"
 
 	vnc "github.com/mitchellh/go-vnc"
 )
@@ -78,7 +79,11 @@ func (s *session) setColourMapEntries() error {
 	return nil
 }
 
+// bell passes on what a person can hear ([RFC 6143] 7.6.3).
 func (s *session) bell() error {
-	s.cfg.Observer.Bell()
+	if now := time.Now(); now.Sub(s.rang) >= bellInterval {
+		s.rang = now
+		s.cfg.Observer.Bell()
+	}
 	return nil
 }

@@ -37,6 +37,7 @@ type session struct {
 	resized    bool                   // during the present update
 	continuous bool                   // the target sends updates unasked
 	offeredCU  bool                   // the target can do so
+	rang       time.Time              // the last bell passed on
 
 	// Learned by the goroutine that reads, used by those that send.
 	able      sync.Mutex

@@ -125,6 +125,9 @@ func TestUpdates(t *testing.T) {
 		p.send(msgBell)
 		synctest.Wait()
 		p.seen.want(p.t, "connected test", "bell")
+		p.send(msgBell, msgBell, msgBell) // too soon to be heard
+		synctest.Wait()
+		p.seen.want(p.t, "connected test", "bell")
 
 		p.send(update(1))
 		p.expectRequest(true, 64, 48)
