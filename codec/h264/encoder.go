@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -150,6 +151,7 @@ func NewEncoder(c Config) (*Encoder, error) {
 		fps: C.int(c.FPSCap), qp_min: MinQP, qp_max: MaxQP,
 		threads: C.int(max(c.Threads, 1)), preset: C.int(c.Preset),
 	}
+	live.Add(1)
 	if C.vx_open(ce, &config) != 0 {
 		defer free(ce)
 		return nil, fmt.Errorf("h264: x264 refuses %d×%d: %s", c.Width, c.Height, C.GoString(&ce.message[0]))
@@ -176,7 +178,11 @@ func NewEncoder(c Config) (*Encoder, error) {
 	return e, nil
 }
 
+// live counts encoders whose C memory is not yet freed.
+var live atomic.Int64
+
 func free(e *C.vx_encoder) {
+	live.Add(-1)
 	C.vx_close(e)
 	C.free(unsafe.Pointer(e))
 }
