@@ -60,7 +60,6 @@ type Media struct {
 	UDPPorts        PortRange `yaml:"udp_ports"`        // one port a session
 	Bind            string    `yaml:"bind"`             // IP address; empty: all
 	PublicAddresses []string  `yaml:"public_addresses"` // IP addresses put into ICE candidates; empty: those of the host
-	ICETCP          bool      `yaml:"ice_tcp"`          // also offer TCP candidates on the same port numbers
 }
 
 // Recording is what is kept of a session and where.

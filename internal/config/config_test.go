@@ -33,14 +33,14 @@ targets:
 `
 	c, err := Parse([]byte(yaml), "/etc/vitrine", []string{
 		"VITRINE_HTTP_LISTEN=127.0.0.1:9000", "VITRINE_DATA_DIR=data", "VITRINE_ENCODING_FRAME_RATE=60",
-		"VITRINE_MEDIA_ICE_TCP=true", "VITRINE_HTTP_TRUSTED_PROXIES=192.0.2.1, 192.0.2.2", "MY_PASSWORD=from env",
+		"VITRINE_RECORDING_STORE_TLS_OFF=true", "VITRINE_HTTP_TRUSTED_PROXIES=192.0.2.1, 192.0.2.2", "MY_PASSWORD=from env",
 		"VITRINE_SERVICE_HOST=10.0.0.1", "VITRINE_PORT_80_TCP=tcp://10.0.0.1:80", "PATH=/bin", "VITRINE_BIN=/x",
 	})
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9000", c.HTTP.Listen)
 	require.Equal(t, []string{"192.0.2.1", "192.0.2.2"}, c.HTTP.TrustedProxies)
 	require.Equal(t, PortRange{14500, 14599}, c.Media.UDPPorts)
-	require.True(t, c.Media.ICETCP)
+	require.True(t, c.Recording.Store.TLS.Off)
 	require.Equal(t, 60, c.Encoding.FrameRate)
 	require.Equal(t, Size(2<<30), c.Recording.MinFree)
 	require.Equal(t, Size(500e6), c.Recording.MaxSpool)
@@ -135,7 +135,7 @@ func TestEnvironmentNamesDoNotCollide(t *testing.T) {
 		}
 	}
 	count(environmentNames("", reflect.TypeFor[Config]()))
-	require.Greater(t, keys, 35)
+	require.Greater(t, keys, 30)
 	names := environmentNames("", reflect.TypeFor[Config]())
 	require.Equal(t, "http.tls.cert_file", names["VITRINE_HTTP_TLS_CERT_FILE"])
 	require.Equal(t, "media.udp_ports", names["VITRINE_MEDIA_UDP_PORTS"])

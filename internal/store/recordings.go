@@ -32,7 +32,7 @@ type RecordedSession struct {
 	Session Session
 }
 
-// Recordings is the table of recordings. Sessions.Create adds its rows.
+// Recordings is the table of recordings. A session has a row from the moment something was recorded.
 type Recordings struct{ db *sql.DB }
 
 const recordingColumns = `recordings.session_id, recordings.state, bytes, duration_us, pending_files, error, sealed_by`
@@ -72,16 +72,43 @@ func (r *Recordings) List(ctx context.Context, before string, limit int) ([]Reco
 	return list, nil
 }
 
-// Update replaces everything about a recording but whose it is. A sealed one is never changed.
-func (r *Recordings) Update(ctx context.Context, rec Recording) error {
+// Put replaces everything about the recording of a session, or begins it. A sealed one is never changed.
+func (r *Recordings) Put(ctx context.Context, rec Recording) error {
 	_, err := r.db.ExecContext(ctx,
-		`UPDATE recordings SET state = $1, bytes = $2, duration_us = $3, pending_files = $4, error = $5, sealed_by = $6
-		 WHERE session_id = $7 AND state <> 'sealed'`,
-		rec.State, rec.Bytes, rec.Duration.Microseconds(), rec.PendingFiles, rec.Error, rec.SealedBy, rec.SessionID)
+		`INSERT INTO recordings (session_id, state, bytes, duration_us, pending_files, error, sealed_by)
+		 VALUES ($1, $2, $3, $4, $5, $6, $7)
+		 ON CONFLICT (session_id) DO UPDATE SET state = excluded.state, bytes = excluded.bytes, duration_us = excluded.duration_us,
+			pending_files = excluded.pending_files, error = excluded.error, sealed_by = excluded.sealed_by
+		 WHERE recordings.state <> 'sealed'`,
+		rec.SessionID, rec.State, rec.Bytes, rec.Duration.Microseconds(), rec.PendingFiles, rec.Error, rec.SealedBy)
 	if err != nil {
-		return fmt.Errorf("store: update recording: %w", err)
+		return fmt.Errorf("store: put recording: %w", mapError(err))
 	}
 	return nil
+}
+
+// Unsealed returns the recordings that were neither sealed nor given up, oldest first.
+func (r *Recordings) Unsealed(ctx context.Context) ([]Recording, error) {
+	rows, err := r.db.QueryContext(ctx,
+		`SELECT `+recordingColumns+` FROM recordings WHERE state IN ('recording', 'uploading') ORDER BY session_id`)
+	if err != nil {
+		return nil, fmt.Errorf("store: unsealed recordings: %w", err)
+	}
+	defer rows.Close()
+	var list []Recording
+	for rows.Next() {
+		var rec Recording
+		var durationUS int64
+		if err := rows.Scan(&rec.SessionID, &rec.State, &rec.Bytes, &durationUS, &rec.PendingFiles, &rec.Error, &rec.SealedBy); err != nil {
+			return nil, fmt.Errorf("store: unsealed recordings: %w", err)
+		}
+		rec.Duration = time.Duration(durationUS) * time.Microsecond
+		list = append(list, rec)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: unsealed recordings: %w", err)
+	}
+	return list, nil
 }
 
 func scanRecorded(row interface{ Scan(...any) error }) (RecordedSession, error) {

@@ -49,14 +49,9 @@ type Sessions struct{ db *sql.DB }
 const sessionColumns = `sessions.id, user_id, user_name, target_id, target_name, target_protocol, target_address, client_address,
 	sessions.state, started_at, ended_at, end_code, end_message, width, height, desktop_name`
 
-// Create adds a session and its recording, which begins in state "recording".
+// Create adds a session, or returns ErrExists.
 func (r *Sessions) Create(ctx context.Context, s Session) error {
-	tx, err := r.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("store: create session: %w", err)
-	}
-	defer tx.Rollback()
-	_, err = tx.ExecContext(ctx,
+	_, err := r.db.ExecContext(ctx,
 		`INSERT INTO sessions (id, user_id, user_name, target_id, target_name, target_protocol, target_address,
 			client_address, state, started_at, width, height, desktop_name)
 		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
@@ -64,13 +59,6 @@ func (r *Sessions) Create(ctx context.Context, s Session) error {
 		s.ClientAddress, s.State, toMicros(s.StartedAt), s.Width, s.Height, s.DesktopName)
 	if err != nil {
 		return fmt.Errorf("store: create session: %w", mapError(err))
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO recordings (session_id, state) VALUES ($1, $2)`, s.ID, RecordingRunning)
-	if err != nil {
-		return fmt.Errorf("store: create recording: %w", mapError(err))
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("store: create session: %w", err)
 	}
 	return nil
 }

@@ -198,21 +198,31 @@ func TestSessions(t *testing.T) {
 
 func TestRecordings(t *testing.T) {
 	s, ctx := open(t), t.Context()
-	for n := range 3 {
+	for n := range 4 {
 		require.NoError(t, s.Sessions.Create(ctx, session(n)))
+		if n < 3 {
+			require.NoError(t, s.Recordings.Put(ctx, Recording{SessionID: session(n).ID, State: RecordingRunning}))
+		}
 	}
+	require.Error(t, s.Recordings.Put(ctx, Recording{SessionID: "nobody's", State: RecordingRunning}), "a recording is of a session")
 	id := session(1).ID
 	got, err := s.Recordings.Get(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, RecordedSession{Recording{SessionID: id, State: RecordingRunning}, session(1)}, got)
+	waiting := Recording{SessionID: session(0).ID, State: RecordingUploading, Bytes: 7, Duration: time.Second, PendingFiles: 3, Error: "no store"}
+	require.NoError(t, s.Recordings.Put(ctx, waiting))
 	sealed := Recording{SessionID: id, State: RecordingSealed, Bytes: 1 << 40, Duration: 90 * time.Second, SealedBy: "worker"}
-	require.NoError(t, s.Recordings.Update(ctx, sealed))
-	require.NoError(t, s.Recordings.Update(ctx, Recording{SessionID: id, State: RecordingUploading, Error: "late"}))
+	require.NoError(t, s.Recordings.Put(ctx, sealed))
+	require.NoError(t, s.Recordings.Put(ctx, Recording{SessionID: id, State: RecordingUploading, Error: "late"}))
 	got, err = s.Recordings.Get(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, sealed, got.Recording)
-	_, err = s.Recordings.Get(ctx, "x")
-	require.ErrorIs(t, err, ErrNotFound)
+	_, err = s.Recordings.Get(ctx, session(3).ID)
+	require.ErrorIs(t, err, ErrNotFound, "nothing was recorded of it")
+
+	unsealed, err := s.Recordings.Unsealed(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []Recording{waiting, {SessionID: session(2).ID, State: RecordingRunning}}, unsealed)
 
 	page, err := s.Recordings.List(ctx, "", 2)
 	require.NoError(t, err)

@@ -1,0 +1,130 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/store"
+)
+
+// endRestarted is the reason given to sessions that were running when serve ended without a word.
+const (
+	endRestarted        = "serve_restarted"
+	endRestartedMessage = "The gateway was restarted."
+)
+
+// writeTimeout bounds one write to the database.
+const writeTimeout = 15 * time.Second
+
+// ledger writes down what becomes of sessions and recordings. A write that fails is logged: the session goes on, because
+// its evidence is the recording; the row is put right at the next start.
+type ledger struct {
+	db  *store.Store
+	log *slog.Logger
+}
+
+// write runs one change with a deadline of its own, because what it tells of has happened whatever else ends.
+func (l *ledger) write(session, what string, change func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	if err := change(ctx); err != nil {
+		l.log.Error("session not written down", "session_id", session, "what", what, "error", err)
+	}
+}
+
+// progress notes how a running session is.
+func (l *ledger) progress(id string, p store.Progress) {
+	l.write(id, "progress", func(ctx context.Context) error { return l.db.Sessions.SetProgress(ctx, id, p) })
+}
+
+// recording notes that a session is being recorded.
+func (l *ledger) recording(id string) {
+	l.write(id, "recording", func(ctx context.Context) error {
+		return l.db.Recordings.Put(ctx, store.Recording{SessionID: id, State: store.RecordingRunning})
+	})
+}
+
+// ended notes why a session ended.
+func (l *ledger) ended(id, code, message string) {
+	l.write(id, "end", func(ctx context.Context) error { return l.db.Sessions.End(ctx, id, code, message, time.Now()) })
+}
+
+// uploaded notes how far a recording has come; it is the uploader's OnState.
+func (l *ledger) uploaded(id string, s recording.State) {
+	l.write(id, "upload", func(ctx context.Context) error {
+		rec := store.Recording{SessionID: id, State: store.RecordingUploading, Bytes: s.Bytes, Duration: s.Duration, PendingFiles: s.Pending}
+		switch {
+		case s.Sealed:
+			rec.State, rec.SealedBy = store.RecordingSealed, string(s.SealedBy)
+		case s.Running:
+			rec.State = store.RecordingRunning
+		}
+		if s.Err != nil {
+			rec.Error = s.Err.Error()
+		}
+		return l.db.Recordings.Put(ctx, rec)
+	})
+}
+
+// reconcile puts right at the start what an earlier life left: sessions marked running have ended, and recordings that
+// have left the spool are sealed or were never begun. finished tells the uploader why a session ended.
+func (l *ledger) reconcile(ctx context.Context, library *recording.Library, finished func(id string, end recording.EndReason)) error {
+	for before := ""; ; {
+		list, err := l.db.Sessions.List(ctx, store.SessionFilter{Running: new(true), Before: before, Limit: 500})
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if err := l.db.Sessions.End(ctx, s.ID, endRestarted, endRestartedMessage, time.Now()); err != nil {
+				return err
+			}
+			finished(s.ID, recording.EndReason{Code: endRestarted, Message: endRestartedMessage})
+			l.log.Warn("session ended by a restart", "session_id", s.ID, "user_name", s.UserName, "target_id", s.TargetID)
+			before = s.ID
+		}
+		if len(list) == 0 {
+			break
+		}
+	}
+	unsealed, err := l.db.Recordings.Unsealed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, rec := range unsealed {
+		if err := l.settle(ctx, library, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle looks where an unsealed recording is. In the spool, the uploader goes on with it.
+func (l *ledger) settle(ctx context.Context, library *recording.Library, rec store.Recording) error {
+	r, err := library.Open(ctx, rec.SessionID)
+	switch {
+	case errors.Is(err, recording.ErrNotFound):
+		rec.State, rec.Error = store.RecordingFailed, "Nothing was recorded."
+		return l.db.Recordings.Put(ctx, rec)
+	case err != nil:
+		// The store may be down; the recording is no worse for it.
+		l.log.Warn("recording cannot be looked at", "session_id", rec.SessionID, "error", err)
+		return nil
+	}
+	defer r.Close()
+	if !r.Sealed() {
+		rec.State = store.RecordingUploading
+		return l.db.Recordings.Put(ctx, rec)
+	}
+	m := r.Manifest()
+	err = l.db.Recordings.Put(ctx, store.Recording{
+		SessionID: rec.SessionID, State: store.RecordingSealed, Bytes: r.Bytes(), Duration: m.Duration.Duration(), SealedBy: string(m.SealedBy),
+	})
+	if err != nil {
+		return fmt.Errorf("serve: settle: %w", err)
+	}
+	return nil
+}
