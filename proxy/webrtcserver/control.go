@@ -20,11 +20,13 @@ func (s *Server) add(v *viewer) error {
 	return nil
 }
 
-// remove forgets a viewer whose connection is closed.
+// remove forgets a viewer that never joined.
 func (s *Server) remove(v *viewer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.viewers, v.id)
+	if s.viewers[v.id] == v {
+		delete(s.viewers, v.id)
+	}
 }
 
 // mayControl reports whether v may have control: it is free, or the same person's. It needs mu.
@@ -66,6 +68,7 @@ func (s *Server) leave(v *viewer, reason error) {
 	v.releaseHeld()
 	s.mu.Lock()
 	v.joined = false
+	delete(s.viewers, v.id)
 	info := v.info()
 	if s.control == v {
 		s.control = nil

@@ -33,8 +33,11 @@ type engine struct {
 	rates    Rates
 }
 
+// iceTimes are limits.go's disconnectedAfter, failedAfter and keepalive; tests have less patience.
+type iceTimes struct{ disconnected, failed, keepalive time.Duration }
+
 // newEngine starts reading from the sockets, which close ends.
-func newEngine(cfg *Config, network fixedNet) (*engine, error) {
+func newEngine(cfg *Config, network fixedNet, times iceTimes) (*engine, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("webrtc: DTLS key: %w", err)
@@ -55,7 +58,7 @@ func newEngine(cfg *Config, network fixedNet) (*engine, error) {
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.DisableActiveTCP(true)
-	s.SetICETimeouts(disconnectedAfter, failedAfter, keepalive)
+	s.SetICETimeouts(times.disconnected, times.failed, times.keepalive)
 	s.SetSCTPMaxMessageSize(maxMessageBytes)
 	if len(cfg.PublicAddresses) > 0 {
 		rule := webrtc.ICEAddressRewriteRule{External: cfg.PublicAddresses, AsCandidateType: webrtc.ICECandidateTypeHost}

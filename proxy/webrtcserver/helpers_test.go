@@ -41,6 +41,8 @@ func receive[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
+var _ Streamer = (*stream.Hub)(nil)
+
 // fakeVideo is a Hub under the test's command.
 type fakeVideo struct {
 	mu    sync.Mutex
@@ -164,6 +166,14 @@ type session struct {
 
 func newSession(t *testing.T, change ...func(*Config)) *session {
 	t.Helper()
+	s := prepareSession(t, change...)
+	s.start()
+	return s
+}
+
+// prepareSession makes a session that does not run yet.
+func prepareSession(t *testing.T, change ...func(*Config)) *session {
+	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	screen, err := desktop.NewFramebuffer(image.Pt(1280, 720))
@@ -178,19 +188,23 @@ func newSession(t *testing.T, change ...func(*Config)) *session {
 	}
 	s.Server, err = New(cfg)
 	require.NoError(t, err)
+	return s
+}
+
+// start runs the server until the test's end.
+func (s *session) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	go func() {
 		defer close(s.ended)
 		if err := s.Run(ctx); err != nil {
-			t.Errorf("run: %v", err)
+			s.t.Errorf("run: %v", err)
 		}
 	}()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		cancel()
-		receive(t, s.ended, "the server's end")
+		receive(s.t, s.ended, "the server's end")
 	})
-	return s
 }
 
 // event takes the next event that is of type T; others are dropped.
@@ -234,6 +248,11 @@ type browser struct {
 // newBrowser makes a browser that has not offered yet.
 func newBrowser(t *testing.T, labels ...string) *browser {
 	t.Helper()
+	return newBrowserOn(t, webrtc.NetworkTypeUDP4, labels...)
+}
+
+func newBrowserOn(t *testing.T, network webrtc.NetworkType, labels ...string) *browser {
+	t.Helper()
 	b := &browser{
 		t: t, channels: map[string]*webrtc.DataChannel{}, opened: map[string]chan struct{}{},
 		messages: map[string]chan map[string]any{}, units: make(chan []byte, 256),
@@ -248,7 +267,7 @@ func newBrowser(t *testing.T, labels ...string) *browser {
 	settings := webrtc.SettingEngine{LoggerFactory: &logging.DefaultLoggerFactory{}}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetIPFilter(net.IP.IsLoopback)
-	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	settings.SetNetworkTypes([]webrtc.NetworkType{network})
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors),
 		webrtc.WithSettingEngine(settings))
 	var err error

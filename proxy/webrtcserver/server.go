@@ -58,6 +58,7 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger
 	network fixedNet
+	ice     iceTimes
 	offers  chan *viewer  // unbuffered: from Offer to Run
 	done    chan struct{} // closed when Run ends
 
@@ -106,6 +107,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:     cfg,
 		log:     cfg.Logger,
 		network: network,
+		ice:     iceTimes{disconnectedAfter, failedAfter, keepalive},
 		offers:  make(chan *viewer),
 		done:    make(chan struct{}),
 		viewers: make(map[string]*viewer),
@@ -121,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 // not begin. It is called once.
 func (s *Server) Run(ctx context.Context) error {
 	defer close(s.done)
-	e, err := newEngine(&s.cfg, s.network)
+	e, err := newEngine(&s.cfg, s.network, s.ice)
 	if err != nil {
 		_ = s.cfg.Conn.Close()
 		if s.cfg.TCPListener != nil {

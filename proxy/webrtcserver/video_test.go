@@ -127,12 +127,12 @@ func TestLostPacketsAreSentAgain(t *testing.T) {
 	first := unit(0, 12, 4, 20, 900)
 	s.video.show(first)
 	require.Equal(t, first.Data, receive(t, b.units, "the first picture"))
-	for i := range 20 {
+	for i := range 8 {
 		u := unit(time.Duration(i+1)*time.Second/30, 12, 4, 20, 30000)
 		s.video.show(u)
 		require.Equal(t, u.Data, receive(t, b.units, "a picture"))
 	}
-	require.Greater(t, conn.lost(), 20)
+	require.Greater(t, conn.lost(), 10)
 }
 
 // The end of the last picture before stillness gets lost: nothing of it, and no later picture, tells.
