@@ -72,7 +72,8 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	db, err := store.Open(t.Context(), filepath.Join(dir, "v.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
-	logger := slog.New(slog.NewTextHandler(&lockedWriter{w: f.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger, err := telemetry.NewLogger(&lockedWriter{w: f.log}, "debug", "text")
+	require.NoError(t, err)
 	who, err := identity.New(db.Users, db.BrowserSessions, identity.Options{
 		Hashing: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 		Logger:  logger,
@@ -382,6 +383,12 @@ func (f *fakeSessions) Get(_ context.Context, id string) (Session, error) {
 	}
 	return f.find(id)
 }
+
+// How long tests wait for what happens at once, and how often they look.
+const (
+	waitLong = 10 * time.Second
+	tick     = time.Millisecond
+)
 
 // errBroken is a failure that is nobody's fault but the gateway's.
 var errBroken = errors.New("the database is on fire at /secret/path")
