@@ -25,7 +25,7 @@ export default defineConfig({
   server: {
     port: 14601,
     strictPort: true,
-    proxy: { '/api': { target: process.env['VITRINE_API'] ?? 'http://127.0.0.1:14600' } },
+    proxy: { '/api': { target: process.env.VITRINE_API ?? 'http://127.0.0.1:14600' } },
   },
   test: { environment: 'jsdom', setupFiles: ['src/testing/setup.ts'], include: ['src/**/*.test.{ts,tsx}'] },
 });

@@ -6,7 +6,8 @@ import {
   useQueryClient,
   useSuspenseQuery,
 } from '@tanstack/react-query';
-import { api, unwrap, type Me } from './client';
+import { EventList, type Entry } from '../player/events';
+import { api, unwrap, type Me, type RecordingEvent } from './client';
 import { isUnauthorized } from './problem';
 
 /** How often lists of running things are asked for again while the page is visible. */
@@ -130,3 +131,57 @@ export function useSignOut() {
     },
   });
 }
+
+/** How often a running recording's index and events are asked for, in milliseconds. */
+const livePollMs = 1500;
+
+export const indexQuery = (session: string) =>
+  queryOptions({
+    queryKey: [...keys.recordings, 'index', session],
+    queryFn: async ({ signal }) =>
+      unwrap(await api.GET('/recordings/{session}/index', { params: { path: { session } }, signal })),
+    refetchInterval: (query) => (query.state.data?.live ? livePollMs : false),
+    structuralSharing: false,
+    gcTime: 0,
+  });
+
+/** Events asked for at a time, the most the gateway gives. */
+const eventPage = 5000;
+
+interface EventLog {
+  list: EventList;
+  entries: readonly Entry[];
+  next: string | undefined;
+}
+
+/** The whole event log as list entries; what came since is added to what is there. */
+export const eventsQuery = (session: string, live: boolean) => {
+  const queryKey = [...keys.recordings, 'events', session];
+  return queryOptions({
+    queryKey,
+    queryFn: async ({ signal, client }): Promise<EventLog> => {
+      const before = client.getQueryData<EventLog>(queryKey);
+      const list = before?.list ?? new EventList();
+      const fresh: RecordingEvent[] = [];
+      let next = before?.next;
+      let more = true;
+      while (more) {
+        const page = unwrap(
+          await api.GET('/recordings/{session}/events', {
+            params: { path: { session }, query: { limit: eventPage, ...(next ? { after: next } : {}) } },
+            signal,
+          }),
+        );
+        fresh.push(...page.events);
+        // A page that is not last but brings no cursor onwards would be asked for for ever.
+        more = page.more && page.next !== undefined && page.next !== next;
+        next = page.next ?? next;
+      }
+      list.add(fresh);
+      return { list, entries: [...list.entries], next };
+    },
+    refetchInterval: live ? 2 * livePollMs : false,
+    structuralSharing: false,
+    gcTime: 0,
+  });
+};

@@ -13,16 +13,16 @@ interface BadgeProps {
 }
 
 export function Badge({ tone, label, pulse = false, title }: BadgeProps) {
-  const look = pulse ? classes['pulse'] : tone === 'quiet' ? classes['hollow'] : '';
+  const look = pulse ? classes.pulse : tone === 'quiet' ? classes.hollow : '';
   return (
-    <span className={`${classes['badge'] ?? ''} ${classes[tone] ?? ''} ${look ?? ''}`} title={title}>
+    <span className={`${classes.badge ?? ''} ${classes[tone] ?? ''} ${look ?? ''}`} title={title}>
       {label}
     </span>
   );
 }
 
 export function Tag({ children }: { children: string }) {
-  return <span className={classes['tag']}>{children}</span>;
+  return <span className={classes.tag}>{children}</span>;
 }
 
 const sessionStates = {

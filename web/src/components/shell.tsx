@@ -18,30 +18,30 @@ const pages = [
 /** The frame around every page but the desktop itself. */
 export function Shell() {
   return (
-    <div className={classes['shell']}>
-      <a className={classes['skip']} href="#content">
+    <div className={classes.shell}>
+      <a className={classes.skip} href="#content">
         Skip to the content
       </a>
-      <header className={classes['header']}>
-        <div className={classes['bar']}>
-          <Link to="/targets" className={classes['brand']} aria-label="Vitrine">
+      <header className={classes.header}>
+        <div className={classes.bar}>
+          <Link to="/targets" className={classes.brand} aria-label="Vitrine">
             <Logo />
-            <span className={classes['brandName']}>Vitrine</span>
+            <span className={classes.brandName}>Vitrine</span>
           </Link>
-          <nav className={classes['nav']} aria-label="Main">
+          <nav className={classes.nav} aria-label="Main">
             {pages.map(({ to, label }) => (
-              <NavLink key={to} to={to} className={classes['link'] ?? ''}>
+              <NavLink key={to} to={to} className={classes.link ?? ''}>
                 {label}
               </NavLink>
             ))}
           </nav>
-          <div className={classes['side']}>
+          <div className={classes.side}>
             <ColorSchemeMenu />
             <UserMenu />
           </div>
         </div>
       </header>
-      <main id="content" className={classes['main']} tabIndex={-1}>
+      <main id="content" className={classes.main} tabIndex={-1}>
         <Suspense fallback={<PageLoading />}>
           <Outlet />
         </Suspense>

@@ -6,7 +6,7 @@ import classes from './states.module.css';
 
 export function PageLoading() {
   return (
-    <div className={classes['center']}>
+    <div className={classes.center}>
       <Loader type="dots" color="var(--v-ink-3)" aria-label="Loading" />
     </div>
   );
@@ -21,10 +21,10 @@ interface EmptyProps {
 /** Stands where a list would, when there is nothing to list. */
 export function Empty({ icon, title, children }: EmptyProps) {
   return (
-    <div className={classes['empty']}>
+    <div className={classes.empty}>
       {icon}
-      <div className={classes['emptyTitle']}>{title}</div>
-      {children && <div className={classes['emptyText']}>{children}</div>}
+      <div className={classes.emptyTitle}>{title}</div>
+      {children && <div className={classes.emptyText}>{children}</div>}
     </div>
   );
 }
@@ -33,13 +33,13 @@ export function Empty({ icon, title, children }: EmptyProps) {
 export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = toProblem(error);
   return (
-    <div className={classes['problem']} role="alert">
+    <div className={classes.problem} role="alert">
       <IconAlertTriangle size={20} stroke={1.6} aria-hidden="true" />
-      <div className={classes['problemTitle']}>{problem.title}</div>
+      <div className={classes.problemTitle}>{problem.title}</div>
       {problem.detail && problem.detail !== problem.title && (
-        <div className={classes['problemDetail']}>{problem.detail}</div>
+        <div className={classes.problemDetail}>{problem.detail}</div>
       )}
-      <div className={classes['problemCode']}>
+      <div className={classes.problemCode}>
         <span className="mono">{problem.code}</span>
         {problem.instance && (
           <>
@@ -49,7 +49,7 @@ export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: ()
         )}
       </div>
       {onRetry && (
-        <div className={classes['problemActions']}>
+        <div className={classes.problemActions}>
           <Button variant="default" size="xs" onClick={onRetry}>
             Try again
           </Button>

@@ -105,19 +105,19 @@ const positive = (v: unknown): number => (typeof v === 'number' && Number.isFini
 export function parseControl(data: unknown): ControlIncoming | null {
   const m = parse(data);
   if (!m) return null;
-  switch (m['t']) {
+  switch (m.t) {
     case 'hello': {
       const { role, width, height } = m;
       if (!isRole(role) || !isInt(width, 1, maxSide) || !isInt(height, 1, maxSide)) return null;
       return {
         t: 'hello',
-        viewer: text(m['viewer']),
+        viewer: text(m.viewer),
         role,
-        session: text(m['session']),
+        session: text(m.session),
         width,
         height,
-        name: text(m['name']),
-        resizable: m['resizable'] === true,
+        name: text(m.name),
+        resizable: m.resizable === true,
       };
     }
     case 'cursor':
@@ -127,24 +127,24 @@ export function parseControl(data: unknown): ControlIncoming | null {
       return isInt(width, 1, maxSide) && isInt(height, 1, maxSide) ? { t: 'size', width, height } : null;
     }
     case 'role':
-      return isRole(m['role']) ? { t: 'role', role: m['role'], message: text(m['message']) } : null;
+      return isRole(m.role) ? { t: 'role', role: m.role, message: text(m.message) } : null;
     case 'state': {
       const { state } = m;
       if (state !== 'active' && state !== 'frozen' && state !== 'ended') return null;
-      return { t: 'state', state, code: text(m['code']), message: text(m['message']) };
+      return { t: 'state', state, code: text(m.code), message: text(m.message) };
     }
     case 'bell':
       return { t: 'bell' };
     case 'name':
-      return { t: 'name', name: text(m['name']) };
+      return { t: 'name', name: text(m.name) };
     case 'notice': {
       const { level } = m;
       if (level !== 'info' && level !== 'warning' && level !== 'error') return null;
-      return { t: 'notice', level, message: text(m['message']) };
+      return { t: 'notice', level, message: text(m.message) };
     }
     case 'pong':
-      return isInt(m['id'], 0, Number.MAX_SAFE_INTEGER)
-        ? { t: 'pong', id: m['id'], fps: positive(m['fps']), kbps: positive(m['kbps']) }
+      return isInt(m.id, 0, Number.MAX_SAFE_INTEGER)
+        ? { t: 'pong', id: m.id, fps: positive(m.fps), kbps: positive(m.kbps) }
         : null;
     default:
       return null;
@@ -152,8 +152,8 @@ export function parseControl(data: unknown): ControlIncoming | null {
 }
 
 function parseCursor(m: Fields): CursorMessage | null {
-  const hidden = m['hidden'] === true;
-  const png = m['png'];
+  const hidden = m.hidden === true;
+  const png = m.png;
   if (hidden || png === undefined || png === '') return { t: 'cursor', hidden, hx: 0, hy: 0, w: 0, h: 0 };
   const { w, h, hx, hy } = m;
   if (
@@ -172,18 +172,13 @@ function parseCursor(m: Fields): CursorMessage | null {
 /** A message of the `clipboard` channel, or null for what is malformed or unknown. */
 export function parseClipboard(data: unknown): ClipboardIncoming | null {
   const m = parse(data);
-  if (!m || !isInt(m['id'], 0, Number.MAX_SAFE_INTEGER)) return null;
+  if (!m || !isInt(m.id, 0, Number.MAX_SAFE_INTEGER)) return null;
   const { id, part, parts } = m;
-  if (m['t'] === 'clip_refused') return { t: 'clip_refused', id, message: text(m['message']) };
-  if (
-    m['t'] !== 'clip' ||
-    !isInt(parts, 1, 4096) ||
-    !isInt(part, 0, parts - 1) ||
-    typeof m['text'] !== 'string'
-  ) {
+  if (m.t === 'clip_refused') return { t: 'clip_refused', id, message: text(m.message) };
+  if (m.t !== 'clip' || !isInt(parts, 1, 4096) || !isInt(part, 0, parts - 1) || typeof m.text !== 'string') {
     return null;
   }
-  return { t: 'clip', id, part, parts, text: m['text'] };
+  return { t: 'clip', id, part, parts, text: m.text };
 }
 
 /** Cuts text into pieces of at most `limit` bytes of UTF-8, never inside a character. */

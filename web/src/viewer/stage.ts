@@ -21,7 +21,7 @@ interface StageElements {
 function build(stage: HTMLElement): StageElements {
   const surface = document.createElement('div');
   surface.style.cssText = 'position:absolute;overflow:hidden;touch-action:none;user-select:none';
-  surface.dataset['testid'] = 'desktop';
+  surface.dataset.testid = 'desktop';
   const video = document.createElement('video');
   video.muted = true;
   video.autoplay = true;
@@ -170,7 +170,7 @@ export class Stage {
     video.style.height = `${(video.videoHeight || desktop.height) * scale}px`;
     // Whole zoom factors stay sharp.
     video.style.imageRendering = Number.isInteger(scale * dpr) ? 'pixelated' : 'auto';
-    stage.dataset['scrolls'] = String(width > room.width + 0.5 || height > room.height + 0.5);
+    stage.dataset.scrolls = String(width > room.width + 0.5 || height > room.height + 0.5);
     this.cursor.setScale(scale);
     this.scheduleResize(room, dpr);
   }

@@ -37,17 +37,17 @@ export class FigureMeter {
     let inbound: Record<string, unknown> | undefined;
     let pair: Record<string, unknown> | undefined;
     for (const stat of report) {
-      if (stat['type'] === 'inbound-rtp' && stat['kind'] === 'video') inbound = stat;
-      if (stat['type'] === 'candidate-pair' && stat['nominated'] === true && stat['state'] === 'succeeded')
+      if (stat.type === 'inbound-rtp' && stat.kind === 'video') inbound = stat;
+      if (stat.type === 'candidate-pair' && stat.nominated === true && stat.state === 'succeeded')
         pair = stat;
     }
-    const rtt = pair && number(pair['currentRoundTripTime']) * 1000;
+    const rtt = pair && number(pair.currentRoundTripTime) * 1000;
     const latencyMs = this.pingMs ?? rtt ?? null;
     if (!inbound) return { latencyMs, fps: 0, bitrate: 0 };
     const sample = {
-      at: number(inbound['timestamp']),
-      frames: number(inbound['framesDecoded']),
-      bytes: number(inbound['bytesReceived']),
+      at: number(inbound.timestamp),
+      frames: number(inbound.framesDecoded),
+      bytes: number(inbound.bytesReceived),
     };
     const last = this.last;
     this.last = sample;

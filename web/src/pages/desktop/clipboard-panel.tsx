@@ -80,8 +80,8 @@ export function ClipboardPanel({ desktop: { viewer, stage } }: { desktop: Deskto
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown>
-        <div className={classes['panel']}>
-          <div className={classes['head']}>
+        <div className={classes.panel}>
+          <div className={classes.head}>
             <label htmlFor="clip-to">To the desktop</label>
             {system && (
               <Button size="compact-xs" variant="subtle" onClick={() => void fetchLocal()}>
@@ -91,18 +91,18 @@ export function ClipboardPanel({ desktop: { viewer, stage } }: { desktop: Deskto
           </div>
           <textarea
             id="clip-to"
-            className={classes['text']}
+            className={classes.text}
             value={text}
             spellCheck={false}
             placeholder="Type or paste text here"
             onChange={(event) => setText(event.currentTarget.value)}
           />
-          <div className={classes['row']}>
+          <div className={classes.row}>
             <Button size="xs" disabled={text === ''} onClick={() => send(text)}>
               Send to the desktop
             </Button>
           </div>
-          <div className={classes['head']}>
+          <div className={classes.head}>
             <label htmlFor="clip-from">From the desktop</label>
             {system && (
               <Button size="compact-xs" variant="subtle" disabled={!remote} onClick={() => void copyRemote()}>
@@ -112,18 +112,18 @@ export function ClipboardPanel({ desktop: { viewer, stage } }: { desktop: Deskto
           </div>
           <textarea
             id="clip-from"
-            className={classes['text']}
+            className={classes.text}
             value={remote ?? ''}
             readOnly
             spellCheck={false}
             placeholder="Nothing was copied on the desktop yet"
           />
           {message ? (
-            <p className={classes['message']} data-bad={message.bad} role="status">
+            <p className={classes.message} data-bad={message.bad} role="status">
               {message.text}
             </p>
           ) : (
-            <p className={classes['hint']}>
+            <p className={classes.hint}>
               Copying and pasting with the keyboard keeps both clipboards the same. What passes is recorded.
             </p>
           )}

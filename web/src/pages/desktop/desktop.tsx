@@ -53,7 +53,7 @@ function DesktopView({ session, role }: { session: Session; role: Role }) {
   }
 
   return (
-    <div className={classes['page']} data-docked={bar}>
+    <div className={classes.page} data-docked={bar}>
       {desktop && (
         <Toolbar
           desktop={desktop}
@@ -70,8 +70,8 @@ function DesktopView({ session, role }: { session: Session; role: Role }) {
           onLeave={() => setLeaving(true)}
         />
       )}
-      <div className={classes['room']}>
-        <div className={classes['stage']} ref={mount} />
+      <div className={classes.room}>
+        <div className={classes.stage} ref={mount} />
         {desktop && <Notices viewer={desktop.viewer} />}
         {desktop && <DesktopOverlay desktop={desktop} session={session} />}
       </div>
@@ -103,9 +103,9 @@ function DesktopOverlay({ desktop, session }: { desktop: Desktop; session: Sessi
 function Notices({ viewer }: { viewer: Viewer }) {
   const { notices } = useSyncExternalStore(viewer.store.subscribe, viewer.store.get);
   return (
-    <div className={classes['notices']} aria-live="polite">
+    <div className={classes.notices} aria-live="polite">
       {notices.map((notice) => (
-        <div key={notice.id} className={classes['notice']} data-level={notice.level}>
+        <div key={notice.id} className={classes.notice} data-level={notice.level}>
           <span>{notice.message}</span>
           <CloseButton size="sm" aria-label="Dismiss" onClick={() => viewer.dismiss(notice.id)} />
         </div>

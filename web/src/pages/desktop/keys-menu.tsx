@@ -73,8 +73,8 @@ export function KeysMenu({ desktop: { stage } }: { desktop: Desktop }) {
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown>
-        <div className={classes['panel']}>
-          <div className={classes['combos']}>
+        <div className={classes.panel}>
+          <div className={classes.combos}>
             {combos.map(({ label, codes }) => (
               <Button key={label} size="compact-sm" variant="default" fw={400} onClick={() => press(codes)}>
                 {label}
@@ -82,8 +82,8 @@ export function KeysMenu({ desktop: { stage } }: { desktop: Desktop }) {
             ))}
           </div>
           <div>
-            <p className={classes['label']}>Hold down until pressed again</p>
-            <div className={classes['row']}>
+            <p className={classes.label}>Hold down until pressed again</p>
+            <div className={classes.row}>
               {modifiers.map(({ label, code, key }) => (
                 <Button
                   key={code}
@@ -99,8 +99,8 @@ export function KeysMenu({ desktop: { stage } }: { desktop: Desktop }) {
             </div>
           </div>
           <div>
-            <p className={classes['label']}>Function keys</p>
-            <div className={classes['fkeys']}>
+            <p className={classes.label}>Function keys</p>
+            <div className={classes.fkeys}>
               {functionKeys.map((code) => (
                 <Button
                   key={code}

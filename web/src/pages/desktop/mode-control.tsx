@@ -18,7 +18,7 @@ export function ModeControl({ mode, viewer, onMode }: ModeControlProps) {
         size="xs"
         aria-label="How the desktop is laid into the window"
         value={mode}
-        onChange={(value) => onMode(value as DisplayMode)}
+        onChange={(value) => onMode(value)}
         data={[
           { value: 'fit', label: 'Fit' },
           { value: 'actual', label: '1:1' },

@@ -43,7 +43,7 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
             The connection to the gateway broke. The session goes on and is being recorded; the picture comes
             back as soon as the network does{phase.attempt > 1 ? ` (try ${phase.attempt})` : ''}.
           </p>
-          <div className={classes['actions']}>
+          <div className={classes.actions}>
             <Button onClick={viewer.retryNow}>Try now</Button>
             <Button component={Link} to="/targets" variant="default">
               Back to the targets
@@ -55,7 +55,7 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
       return (
         <Sheet veil>
           <h2>
-            <IconSnowflake className={classes['warnIcon']} stroke={1.5} /> Frozen
+            <IconSnowflake className={classes.warnIcon} stroke={1.5} /> Frozen
           </h2>
           <p>{phase.message || 'The session is frozen: nothing is shown and nothing is passed on.'}</p>
         </Sheet>
@@ -66,10 +66,10 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
       return (
         <Sheet>
           <h2>
-            <IconPlugConnectedX className={classes['badIcon']} stroke={1.5} /> No picture
+            <IconPlugConnectedX className={classes.badIcon} stroke={1.5} /> No picture
           </h2>
           <ProblemNotice error={phase.error} />
-          <div className={classes['actions']} style={{ marginTop: 20 }}>
+          <div className={classes.actions} style={{ marginTop: 20 }}>
             <Button component={Link} to="/targets" variant="default">
               Back to the targets
             </Button>
@@ -81,8 +81,8 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
 
 function Sheet({ veil = false, children }: { veil?: boolean; children: React.ReactNode }) {
   return (
-    <div className={classes['overlay']} data-veil={veil} role="status">
-      <div className={classes['box']}>{children}</div>
+    <div className={classes.overlay} data-veil={veil} role="status">
+      <div className={classes.box}>{children}</div>
     </div>
   );
 }
@@ -100,14 +100,14 @@ function Ended({ code, message, session }: { code: string; message: string; sess
     <Sheet>
       <h2>
         {chosen ? (
-          <IconCircleCheck className={classes['goodIcon']} stroke={1.5} />
+          <IconCircleCheck className={classes.goodIcon} stroke={1.5} />
         ) : (
-          <IconPlugConnectedX className={classes['badIcon']} stroke={1.5} />
+          <IconPlugConnectedX className={classes.badIcon} stroke={1.5} />
         )}
         The session has ended
       </h2>
       <p>{message || 'The gateway gave no reason.'}</p>
-      <p className={classes['code']}>
+      <p className={classes.code}>
         <span className="mono">{code}</span>
       </p>
       {again.error && (
@@ -115,7 +115,7 @@ function Ended({ code, message, session }: { code: string; message: string; sess
           <ProblemNotice error={again.error} />
         </div>
       )}
-      <div className={classes['actions']}>
+      <div className={classes.actions}>
         {session.user.id === me.id && can('connect') && (
           <Button loading={again.isPending} onClick={() => again.mutate()}>
             Connect again

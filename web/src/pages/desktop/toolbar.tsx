@@ -52,8 +52,8 @@ export function Toolbar(props: ToolbarProps) {
   const dockLabel = docked ? 'Hide these tools by themselves' : 'Keep these tools in sight';
   return (
     <Frame docked={docked} frame={frame}>
-      <div className={classes['bar']} role="toolbar" aria-label="Desktop tools">
-        <div className={classes['title']}>
+      <div className={classes.bar} role="toolbar" aria-label="Desktop tools">
+        <div className={classes.title}>
           <Link
             to="/targets"
             aria-label="Back to the targets; the session goes on"
@@ -61,14 +61,14 @@ export function Toolbar(props: ToolbarProps) {
           >
             <Logo size={22} />
           </Link>
-          <span className={classes['name']}>{session.target.name}</span>
+          <span className={classes.name}>{session.target.name}</span>
         </div>
         {!control && <Watching session={session} viewer={desktop.viewer} />}
-        {docked && <div className={classes['spring']} />}
+        {docked && <div className={classes.spring} />}
         <Figures viewer={desktop.viewer} />
-        <div className={classes['rule']} />
+        <div className={classes.rule} />
         <ModeControl mode={mode} viewer={desktop.viewer} onMode={onMode} />
-        <div className={classes['rule']} />
+        <div className={classes.rule} />
         {control && (
           <>
             <KeysMenu desktop={desktop} />
@@ -86,7 +86,7 @@ export function Toolbar(props: ToolbarProps) {
           )}
         </Tool>
         {!fullScreen && (
-          <Tool label={dockLabel} onClick={onDock} className={classes['hideSmall'] ?? ''}>
+          <Tool label={dockLabel} onClick={onDock} className={classes.hideSmall ?? ''}>
             {docked ? <IconPinnedFilled size={17} stroke={1.6} /> : <IconPinnedOff size={17} stroke={1.6} />}
           </Tool>
         )}
@@ -145,18 +145,13 @@ function Frame({ docked, frame, children }: FrameProps) {
   return (
     <div
       ref={frame}
-      className={classes['float']}
+      className={classes.float}
       data-shown={shown}
       onPointerEnter={keep}
       onPointerLeave={() => hideSoon(600)}
     >
       {children}
-      <button
-        type="button"
-        className={classes['handle']}
-        aria-label="Show the desktop tools"
-        onClick={keep}
-      />
+      <button type="button" className={classes.handle} aria-label="Show the desktop tools" onClick={keep} />
     </div>
   );
 }
@@ -191,7 +186,7 @@ function Watching({ session, viewer }: { session: Session; viewer: Viewer }) {
   const mine = session.user.id === me.id;
   return (
     <>
-      <span className={classes['watching']} title={roleMessage || undefined}>
+      <span className={classes.watching} title={roleMessage || undefined}>
         <IconEye size={15} stroke={1.7} />
         {mine ? 'View only' : `Watching ${session.user.name}, view only`}
       </span>
@@ -208,7 +203,7 @@ function Figures({ viewer }: { viewer: Viewer }) {
   const { figures, phase } = useSyncExternalStore(viewer.store.subscribe, viewer.store.get);
   if (phase.name !== 'live') return null;
   return (
-    <div className={classes['figures']}>
+    <div className={classes.figures}>
       <span title="Round trip to the gateway">
         {figures.latencyMs === null
           ? ''

@@ -59,9 +59,9 @@ export function RecordingsPage() {
         </Empty>
       )}
       {shown.length > 0 && (
-        <div className={classes['card']}>
-          <div className={classes['scroll']}>
-            <table className={classes['table']} aria-label="Recordings">
+        <div className={classes.card}>
+          <div className={classes.scroll}>
+            <table className={classes.table} aria-label="Recordings">
               <thead>
                 <tr>
                   <th>Target</th>
@@ -103,22 +103,22 @@ function Row({ recording, onVerify }: { recording: Recording; onVerify: () => vo
   return (
     <tr>
       <td>
-        <Link className={classes['link']} to={`/recordings/${session.id}`}>
+        <Link className={classes.link} to={`/recordings/${session.id}`}>
           {session.target.name}
         </Link>
       </td>
       <td>{session.user.name}</td>
-      <td className={classes['nowrap']} title={fullTime(session.started_at)}>
+      <td className={classes.nowrap} title={fullTime(session.started_at)}>
         {when(session.started_at)}
       </td>
-      <td className={`${classes['nowrap'] ?? ''} tabular`}>{clock(recording.duration_ms)}</td>
-      <td className={`${classes['nowrap'] ?? ''} tabular`}>{bytes(recording.bytes)}</td>
+      <td className={`${classes.nowrap ?? ''} tabular`}>{clock(recording.duration_ms)}</td>
+      <td className={`${classes.nowrap ?? ''} tabular`}>{bytes(recording.bytes)}</td>
       <td>
         <RecordingBadge recording={recording} />
-        {recording.error && <div className={classes['small']}>{recording.error}</div>}
+        {recording.error && <div className={classes.small}>{recording.error}</div>}
       </td>
       <td>
-        <div className={classes['actions']}>
+        <div className={classes.actions}>
           <Tooltip
             label={recording.state === 'sealed' ? 'Verify the hashes' : 'Can be verified once it is sealed'}
           >

@@ -21,7 +21,7 @@ export function VerifyDialog({ recording, onClose }: { recording: Recording; onC
   return (
     <Modal opened onClose={onClose} title="Verify the recording">
       {isFetching ? (
-        <div className={classes['outcome']}>
+        <div className={classes.outcome}>
           <Loader size="sm" />
           <div>Reading {bytes(recording.bytes)} and comparing every hash…</div>
         </div>
@@ -41,8 +41,8 @@ export function VerifyDialog({ recording, onClose }: { recording: Recording; onC
 
 function Outcome({ verification: v }: { verification: Verification }) {
   return v.ok ? (
-    <div className={classes['outcome']} role="status">
-      <IconShieldCheck size={30} stroke={1.5} className={classes['good']} />
+    <div className={classes.outcome} role="status">
+      <IconShieldCheck size={30} stroke={1.5} className={classes.good} />
       <div>
         <strong>Whole and unaltered</strong>
         <p>
@@ -53,8 +53,8 @@ function Outcome({ verification: v }: { verification: Verification }) {
       </div>
     </div>
   ) : (
-    <div className={classes['outcome']} role="alert">
-      <IconShieldX size={30} stroke={1.5} className={classes['bad']} />
+    <div className={classes.outcome} role="alert">
+      <IconShieldX size={30} stroke={1.5} className={classes.bad} />
       <div>
         <strong>Does not match the manifest</strong>
         <p>{v.problem ?? 'No detail was given.'}</p>

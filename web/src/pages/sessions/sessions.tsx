@@ -46,11 +46,11 @@ export function SessionsPage() {
           </Empty>
         ))}
 
-      <h2 className={classes['section']}>Ended</h2>
+      <h2 className={classes.section}>Ended</h2>
       {ended.error && <ProblemNotice error={ended.error} onRetry={() => void ended.refetch()} />}
       {ended.isPending && <Skeleton height={220} radius="md" aria-hidden="true" />}
       {ended.data && past.length === 0 && (
-        <p className={classes['dim']}>{search ? 'None matches.' : 'None yet.'}</p>
+        <p className={classes.dim}>{search ? 'None matches.' : 'None yet.'}</p>
       )}
       {past.length > 0 && <EndedTable sessions={past} />}
       {ended.hasNextPage && (
@@ -74,9 +74,9 @@ function RunningTable({ sessions, onTerminate }: { sessions: Session[]; onTermin
   const me = useMe();
   const can = useCan();
   return (
-    <div className={classes['card']}>
-      <div className={classes['scroll']}>
-        <table className={classes['table']} aria-label="Running sessions">
+    <div className={classes.card}>
+      <div className={classes.scroll}>
+        <table className={classes.table} aria-label="Running sessions">
           <thead>
             <tr>
               <th>State</th>
@@ -98,34 +98,34 @@ function RunningTable({ sessions, onTerminate }: { sessions: Session[]; onTermin
                     <SessionBadge session={s} />
                   </td>
                   <td>
-                    <div className={classes['strong']}>{s.target.name}</div>
-                    <div className={classes['small']}>
+                    <div className={classes.strong}>{s.target.name}</div>
+                    <div className={classes.small}>
                       {s.target.protocol.toUpperCase()}
                       {s.width && s.height ? ` · ${s.width}×${s.height}` : ''}
                     </div>
                   </td>
                   <td>
                     <div>{s.user.name}</div>
-                    <div className={`${classes['small'] ?? ''} mono`}>{s.client_address}</div>
+                    <div className={`${classes.small ?? ''} mono`}>{s.client_address}</div>
                   </td>
-                  <td className={classes['nowrap']} title={fullTime(s.started_at)}>
+                  <td className={classes.nowrap} title={fullTime(s.started_at)}>
                     {when(s.started_at)}
                   </td>
-                  <td className={`${classes['nowrap'] ?? ''} tabular`}>
+                  <td className={`${classes.nowrap ?? ''} tabular`}>
                     {duration(now - Date.parse(s.started_at))}
                   </td>
                   <td title={s.viewers.map((v) => `${v.person.name} (${v.role})`).join(', ')}>
                     {s.viewers.length === 0 ? (
-                      <span className={classes['dim']}>nobody</span>
+                      <span className={classes.dim}>nobody</span>
                     ) : (
                       count(s.viewers.length, 'viewer')
                     )}
                   </td>
-                  <td className={`${classes['nowrap'] ?? ''} ${classes['small'] ?? ''} tabular`}>
+                  <td className={`${classes.nowrap ?? ''} ${classes.small ?? ''} tabular`}>
                     {s.frame_rate ? `${Math.round(s.frame_rate)} fps, ${bitrate(s.bitrate ?? 0)}` : 'still'}
                   </td>
                   <td>
-                    <div className={classes['actions']}>
+                    <div className={classes.actions}>
                       {mine && (
                         <Button component={Link} to={`/sessions/${s.id}`} size="xs" variant="light">
                           Return
@@ -162,9 +162,9 @@ function RunningTable({ sessions, onTerminate }: { sessions: Session[]; onTermin
 function EndedTable({ sessions }: { sessions: Session[] }) {
   const can = useCan();
   return (
-    <div className={classes['card']}>
-      <div className={classes['scroll']}>
-        <table className={classes['table']} aria-label="Ended sessions">
+    <div className={classes.card}>
+      <div className={classes.scroll}>
+        <table className={classes.table} aria-label="Ended sessions">
           <thead>
             <tr>
               <th>Target</th>
@@ -178,20 +178,20 @@ function EndedTable({ sessions }: { sessions: Session[] }) {
           <tbody>
             {sessions.map((s) => (
               <tr key={s.id}>
-                <td className={classes['strong']}>{s.target.name}</td>
+                <td className={classes.strong}>{s.target.name}</td>
                 <td>{s.user.name}</td>
-                <td className={classes['nowrap']} title={fullTime(s.started_at)}>
+                <td className={classes.nowrap} title={fullTime(s.started_at)}>
                   {when(s.started_at)}
                 </td>
-                <td className={`${classes['nowrap'] ?? ''} tabular`}>
+                <td className={`${classes.nowrap ?? ''} tabular`}>
                   {s.ended_at ? duration(Date.parse(s.ended_at) - Date.parse(s.started_at)) : ''}
                 </td>
                 <td>
                   <SessionBadge session={s} />
-                  <div className={classes['small']}>{s.end?.message}</div>
+                  <div className={classes.small}>{s.end?.message}</div>
                 </td>
                 <td>
-                  <div className={classes['actions']}>
+                  <div className={classes.actions}>
                     {can('replay') && (
                       <Button
                         component={Link}

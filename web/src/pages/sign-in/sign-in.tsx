@@ -35,18 +35,18 @@ export function SignIn() {
   }
 
   return (
-    <div className={classes['page']}>
-      <div className={classes['top']}>
+    <div className={classes.page}>
+      <div className={classes.top}>
         <ColorSchemeMenu />
       </div>
-      <main className={classes['middle']}>
-        <div className={classes['case']}>
-          <div className={classes['panel']}>
-            <div className={classes['brand']}>
+      <main className={classes.middle}>
+        <div className={classes.case}>
+          <div className={classes.panel}>
+            <div className={classes.brand}>
               <Logo size={34} />
               <h1>Vitrine</h1>
             </div>
-            <form className={classes['form']} onSubmit={submit}>
+            <form className={classes.form} onSubmit={submit}>
               <TextInput
                 label="User name"
                 name="username"
@@ -76,10 +76,10 @@ export function SignIn() {
               </Button>
             </form>
           </div>
-          <div className={classes['plinth']} />
+          <div className={classes.plinth} />
         </div>
       </main>
-      <footer className={classes['foot']}>
+      <footer className={classes.foot}>
         Sessions are recorded. Use is subject to your organisation’s policy.
       </footer>
     </div>

@@ -16,14 +16,14 @@ export function Connecting({ target, error, onRetry, onBack }: ConnectingProps) 
   return (
     <FocusTrap active>
       <div
-        className={classes['stage']}
+        className={classes.stage}
         role="dialog"
         aria-modal="true"
         aria-label={`Connecting to ${target.name}`}
       >
-        <div className={classes['box']} data-autofocus tabIndex={-1} style={{ outline: 'none' }}>
-          <h2 className={classes['name']}>{target.name}</h2>
-          <p className={classes['address']}>
+        <div className={classes.box} data-autofocus tabIndex={-1} style={{ outline: 'none' }}>
+          <h2 className={classes.name}>{target.name}</h2>
+          <p className={classes.address}>
             {target.protocol.toUpperCase()} · <span className="mono">{target.address}</span>
           </p>
           {error ? (

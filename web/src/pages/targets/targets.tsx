@@ -40,12 +40,12 @@ export function TargetsPage() {
       </PageHead>
 
       {tags.length > 1 && (
-        <div className={classes['filter']} role="group" aria-label="Filter by tag">
+        <div className={classes.filter} role="group" aria-label="Filter by tag">
           {tags.map((tag) => (
             <button
               key={tag}
               type="button"
-              className={classes['tagButton']}
+              className={classes.tagButton}
               aria-pressed={chosen.has(tag)}
               onClick={() => toggle(tag)}
             >
@@ -57,7 +57,7 @@ export function TargetsPage() {
 
       {error && <ProblemNotice error={error} onRetry={() => void refetch()} />}
       {isPending && (
-        <div className={classes['grid']} aria-hidden="true">
+        <div className={classes.grid} aria-hidden="true">
           {[0, 1, 2].map((i) => (
             <Skeleton key={i} height={172} radius="md" />
           ))}
@@ -73,7 +73,7 @@ export function TargetsPage() {
           No target holds all of these words and tags.
         </Empty>
       )}
-      <div className={classes['grid']}>
+      <div className={classes.grid}>
         {shown.map((target) => (
           <TargetCard key={target.id} target={target} onConnect={() => connect.mutate(target)} />
         ))}
@@ -118,28 +118,28 @@ function TargetCard({ target, onConnect }: { target: Target; onConnect: () => vo
   const here = running?.filter((s) => s.target.id === target.id) ?? [];
   const mine = here.find((s) => s.user.id === me.id && s.state !== 'connecting');
   return (
-    <article className={classes['target']}>
-      <div className={classes['top']}>
-        <div className={classes['icon']}>
+    <article className={classes.target}>
+      <div className={classes.top}>
+        <div className={classes.icon}>
           <IconDeviceDesktop size={21} stroke={1.6} aria-hidden="true" />
         </div>
         <div>
-          <h2 className={classes['name']}>{target.name}</h2>
-          <div className={classes['address']}>
+          <h2 className={classes.name}>{target.name}</h2>
+          <div className={classes.address}>
             {target.protocol.toUpperCase()} · <span className="mono">{target.address}</span>
           </div>
         </div>
       </div>
-      {target.description && <p className={classes['description']}>{target.description}</p>}
+      {target.description && <p className={classes.description}>{target.description}</p>}
       {target.tags.length > 0 && (
-        <div className={classes['tags']}>
+        <div className={classes.tags}>
           {target.tags.map((tag) => (
             <Tag key={tag}>{tag}</Tag>
           ))}
         </div>
       )}
-      <div className={classes['foot']}>
-        <span className={classes['address']}>
+      <div className={classes.foot}>
+        <span className={classes.address}>
           {here.length > 0 ? `${count(here.length, 'session')} running` : ''}
         </span>
         <span style={{ display: 'flex', gap: 8 }}>

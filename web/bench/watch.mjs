@@ -1,0 +1,69 @@
+// A browser that watches one session and says when the beacon in its top left corner changes colour.
+//
+// usage: node watch.mjs URL USER SESSION SECONDS, the password in VITRINE_PASSWORD
+//
+// Prints one JSON object a line: {"first": ms} once, the unix time of the first picture, and {"colour": index, "at": ms}
+// for every change: the unix time at which a new colour could be read from the pixels of the page's <video>.
+import { chromium } from 'playwright-core';
+
+const [url, username, session, seconds] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath: process.env.VITRINE_CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-sync',
+    '--disable-background-networking',
+    '--disable-component-update',
+  ],
+});
+try {
+  const context = await browser.newContext({ viewport: { width: 1920, height: 1130 } });
+  const answer = await context.request.post(`${url}/api/v1/sign-in`, {
+    data: { username, password: process.env.VITRINE_PASSWORD },
+  });
+  if (!answer.ok()) throw new Error(`sign-in: ${answer.status()}`);
+  const page = await context.newPage();
+  await page.exposeFunction('report', (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
+  await page.goto(`${url}/sessions/${session}`);
+  await page.waitForSelector('video');
+  await page.evaluate(() => {
+    const COLOURS = [
+      [255, 0, 0],
+      [0, 255, 0],
+      [0, 0, 255],
+      [255, 255, 0],
+      [255, 0, 255],
+      [0, 255, 255],
+      [255, 255, 255],
+    ];
+    const video = document.querySelector('video');
+    const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+    let last = -1;
+    let first = true;
+    const look = () => {
+      canvas.drawImage(video, 32, 32, 1, 1, 0, 0, 1, 1);
+      const [r, g, b] = canvas.getImageData(0, 0, 1, 1).data;
+      const at = performance.timeOrigin + performance.now();
+      if (first) {
+        first = false;
+        window.report({ first: at });
+      }
+      const colour = COLOURS.findIndex(
+        (c) => Math.abs(c[0] - r) + Math.abs(c[1] - g) + Math.abs(c[2] - b) < 60,
+      );
+      if (colour >= 0 && colour !== last) {
+        last = colour;
+        window.report({ colour, at });
+      }
+      video.requestVideoFrameCallback(look);
+    };
+    video.requestVideoFrameCallback(look);
+  });
+  await page.waitForTimeout(Number(seconds) * 1000);
+} finally {
+  await browser.close();
+}
