@@ -17,9 +17,6 @@ const (
 	sampleSize = 4 + 4                  // sample_duration, sample_size
 	trafFixed  = boxHeader + tfhdSize + tfdtSize + trunFixed
 	moofFixed  = boxHeader + mfhdSize + trafFixed
-
-	// stsdIndexAt is the offset of sample_description_index in a fragment.
-	stsdIndexAt = boxHeader + mfhdSize + boxHeader + fullHeader + 4
 )
 
 // Flags of the full boxes: version in the top byte.

@@ -36,7 +36,16 @@ func (i *Init) check() error {
 
 // Encode makes the initialisation segment: ftyp and moov.
 func (i *Init) Encode() ([]byte, error) {
-	return encodeHeader([]Init{*i}, 0, nil)
+	if err := i.check(); err != nil {
+		return nil, err
+	}
+	moov, _ := newMoov([]Init{*i}, 0)
+	trex := mp4.CreateTrex(TrackID)
+	trex.DefaultSampleFlags = flagsNonSync
+	mvex := mp4.NewMvexBox()
+	mvex.AddChild(trex)
+	moov.AddChild(mvex)
+	return encodeBoxes(mp4.NewFtyp("iso6", 0, []string{"iso6", "avc1", "mp41"}), moov)
 }
 
 // ParseInit reads what Encode made.
@@ -88,50 +97,22 @@ func newSampleEntry(i *Init) *mp4.VisualSampleEntryBox {
 	return entry
 }
 
-// encodeHeader makes ftyp, moov with an entry for each of inits, and a sidx when there are references.
-// duration is that of the whole file in ticks, 0 when unknown.
-func encodeHeader(inits []Init, duration uint64, sidx *mp4.SidxBox) ([]byte, error) {
-	if len(inits) == 0 {
-		return nil, fmt.Errorf("%w: no picture size", ErrInit)
-	}
-	seg := mp4.NewMP4Init()
-	seg.AddChild(mp4.NewFtyp("iso6", 0, []string{"iso6", "avc1", "mp41"}))
+// newMoov makes a moov with one track of an entry for each of inits, shown in the last one's size. duration is in ticks.
+func newMoov(inits []Init, duration uint64) (*mp4.MoovBox, *mp4.StblBox) {
 	moov := mp4.NewMoovBox()
-	seg.AddChild(moov)
 	mvhd := mp4.CreateMvhd()
+	mvhd.Version = 1
 	mvhd.Timescale = Timescale
+	mvhd.Duration = duration
 	mvhd.NextTrackID = TrackID + 1
 	moov.AddChild(mvhd)
 	trak := mp4.CreateEmptyTrak(TrackID, Timescale, "video", "und")
 	moov.AddChild(trak)
+	stbl := trak.Mdia.Minf.Stbl
 	for i := range inits {
-		if err := inits[i].check(); err != nil {
-			return nil, err
-		}
-		trak.Tkhd.Width = max(trak.Tkhd.Width, mp4.Fixed32(inits[i].Width<<16))
-		trak.Tkhd.Height = max(trak.Tkhd.Height, mp4.Fixed32(inits[i].Height<<16))
-		trak.Mdia.Minf.Stbl.Stsd.AddChild(newSampleEntry(&inits[i]))
+		stbl.Stsd.AddChild(newSampleEntry(&inits[i]))
 	}
-	mvex := mp4.NewMvexBox()
-	if duration > 0 {
-		mvex.AddChild(&mp4.MehdBox{Version: 1, FragmentDuration: int64(duration)})
-	}
-	trex := mp4.CreateTrex(TrackID)
-	trex.DefaultSampleFlags = flagsNonSync
-	mvex.AddChild(trex)
-	moov.AddChild(mvex)
-	size := seg.Size()
-	if sidx != nil {
-		size += sidx.Size()
-	}
-	sw := bits.NewFixedSliceWriter(int(size))
-	if err := seg.EncodeSW(sw); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInit, err)
-	}
-	if sidx != nil {
-		if err := sidx.EncodeSW(sw); err != nil {
-			return nil, fmt.Errorf("fmp4: sidx: %w", err)
-		}
-	}
-	return sw.Bytes(), nil
+	last := inits[len(inits)-1]
+	trak.Tkhd.Width, trak.Tkhd.Height = mp4.Fixed32(last.Width<<16), mp4.Fixed32(last.Height<<16)
+	return moov, stbl
 }

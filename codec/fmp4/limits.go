@@ -7,6 +7,4 @@ const (
 	maxInitBytes = 64 << 10
 	// maxParameterSetBytes bounds an SPS or a PPS; avcC carries 16-bit lengths, real ones take 40 bytes.
 	maxParameterSetBytes = 4 << 10
-	// maxReferences bounds the entries of a segment index: reference_count has 16 bits.
-	maxReferences = 1<<16 - 1
 )

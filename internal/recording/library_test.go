@@ -359,15 +359,6 @@ func TestExportOfSeveralSizes(t *testing.T) {
 	if sizes := decodedSizes(t, path); sizes != "160x120:48 112x80:41" {
 		t.Errorf("decoded %s", sizes)
 	}
-	if copyTo := os.Getenv("VITRINE_KEEP_EXPORT"); copyTo != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(copyTo, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func TestExportOfNothing(t *testing.T) {
