@@ -60,6 +60,7 @@ type fixture struct {
 	router   routers.Router
 	cookie   *http.Cookie // sent with every request, when set
 	aliceID  string
+	aborted  bool // an answer was broken off
 }
 
 func newFixture(t *testing.T, change ...func(*Options)) *fixture {
@@ -207,7 +208,15 @@ func (f *fixture) do(r request) *http.Response {
 		req.AddCookie(f.cookie)
 	}
 	w := httptest.NewRecorder()
-	f.server.ServeHTTP(w, req)
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				require.Equal(f.t, http.ErrAbortHandler, v)
+				f.aborted = true
+			}
+		}()
+		f.server.ServeHTTP(w, req)
+	}()
 	res := w.Result()
 	f.conforms(req, res, w.Body.Bytes())
 	return res

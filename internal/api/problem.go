@@ -95,12 +95,13 @@ func errorOf(err error) *Error {
 	return &Error{http.StatusInternalServerError, codeInternal, "The gateway failed; its log tells why under the id of this request.", err}
 }
 
-// fail answers with the problem err is, unless an answer has begun, and leaves err for the request's log line.
+// fail answers with the problem err is, and leaves err for the request's log line. An answer that has begun it breaks off,
+// so that nobody takes it for whole.
 func fail(c *gin.Context, err error) {
 	_ = c.Error(err)
 	c.Abort()
 	if c.Writer.Written() {
-		return
+		panic(http.ErrAbortHandler)
 	}
 	e := errorOf(err)
 	if t, ok := errors.AsType[*identity.ThrottledError](err); ok {

@@ -143,7 +143,7 @@ func (h *handlers) ExportRecording(ctx context.Context, r apigen.ExportRecording
 		"Content-Type":        {"video/mp4"},
 		"Content-Disposition": {mime.FormatMediaType("attachment", map[string]string{"filename": name})},
 	}
-	return stream{header: header, size: x.Size(), close: []io.Closer{rec}, write: func(w io.Writer) error { return x.Write(ctx, w) }}, nil
+	return stream{header: header, size: -1, close: []io.Closer{rec}, write: func(w io.Writer) error { return x.Write(ctx, w) }}, nil
 }
 
 // VerifyRecording compares everything with the sealed manifest.
@@ -235,11 +235,10 @@ func (a jsonAnswer) VisitGetRecordingIndexResponse(w http.ResponseWriter) error 
 // VisitListRecordingEventsResponse implements apigen.ListRecordingEventsResponseObject.
 func (a jsonAnswer) VisitListRecordingEventsResponse(w http.ResponseWriter) error { return a.write(w) }
 
-// stream is an answer too large to hold. When it breaks off, for a damaged file say, fewer bytes than announced arrive
-// and the caller knows.
+// stream is an answer too large to hold. When a file turns out to be damaged half-way, it breaks off; see fail.
 type stream struct {
 	header http.Header
-	size   int64
+	size   int64 // in bytes; -1: not known
 	write  func(io.Writer) error
 	close  []io.Closer
 }
@@ -248,7 +247,9 @@ func (s stream) visit(w http.ResponseWriter) error {
 	for name, values := range s.header {
 		w.Header()[name] = values
 	}
-	w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
+	if s.size >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
+	}
 	err := s.write(unhurried{w})
 	for _, c := range s.close {
 		err = errors.Join(err, c.Close())

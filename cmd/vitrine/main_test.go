@@ -1,0 +1,29 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"vitrine": main})
+}
+
+// TestScripts runs testdata/script: the command line as people use it, from the outside.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", env.WorkDir+"/cache")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"record":  func(ts *testscript.TestScript, neg bool, args []string) { record(t, ts, neg, args) },
+			"alter":   alter,
+			"waitfor": waitFor,
+			"get":     get,
+		},
+	})
+}

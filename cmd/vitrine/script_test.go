@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
+	"github.com/vitrine-psm/vitrine/internal/objectstore"
+	"github.com/vitrine-psm/vitrine/internal/recording"
+)
+
+const recordedSession = "01JA0000000000000000000009"
+
+// record STORE makes a sealed recording in a disk store, by the real recorder and uploader.
+func record(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: record STORE")
+	}
+	spool := ts.MkAbs("record-spool")
+	dir := filepath.Join(spool, recordedSession)
+	ts.Check(os.MkdirAll(dir, 0o700))
+	rec, err := recording.NewRecorder(dir, recording.SessionInfo{SessionID: recordedSession, StartedAt: time.Now()}, recording.Options{})
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- rec.Run(ctx) }()
+	clip := fmp4test.New(t)
+	for i := range 10 {
+		ts.Check(rec.WriteUnit(ctx, clip.Unit(time.Duration(i)*time.Second)))
+	}
+	ts.Check(rec.Seal(recording.EndReason{Code: "test"}))
+	store, err := objectstore.OpenDisk(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer store.Close()
+	up := recording.NewUploader(spool, store, slog.New(slog.DiscardHandler), recording.UploaderOptions{
+		OnState: func(_ string, s recording.State) {
+			if s.Sealed {
+				cancel()
+			}
+		},
+	})
+	ts.Check(up.Run(ctx))
+	<-done
+}
+
+// alter FILE changes the last byte of a file.
+func alter(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: alter FILE")
+	}
+	name := ts.MkAbs(args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	b[len(b)-1] ^= 1
+	ts.Check(os.WriteFile(name, b, 0o600))
+}
+
+// waitFor FILE REGEXP [VARIABLE] waits until a file that a command in the background writes matches, and keeps the first group.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: waitfor FILE REGEXP [VARIABLE]")
+	}
+	re := regexp.MustCompile(args[1])
+	var content []byte
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		content, _ = os.ReadFile(ts.MkAbs(args[0])) // not there yet: not matched yet
+		if m := re.FindSubmatch(content); m != nil {
+			if len(args) == 3 {
+				ts.Setenv(args[2], string(m[1]))
+			}
+			return
+		}
+	}
+	ts.Fatalf("%s never matched %s:\n%s", args[0], args[1], content)
+}
+
+// get URL [USER PASSWORD] prints the body of an answer, after signing in when asked to.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 && len(args) != 3 {
+		ts.Fatalf("usage: get URL [USER PASSWORD]")
+	}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	req, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	if len(args) == 3 {
+		base := args[0][:strings.Index(args[0], "/api/")]
+		res, err := client.Post(base+"/api/v1/sign-in", "application/json", strings.NewReader(`{"username":"`+args[1]+`","password":"`+args[2]+`"}`))
+		ts.Check(err)
+		res.Body.Close()
+		for _, c := range res.Cookies() {
+			req.AddCookie(c)
+		}
+	}
+	res, err := client.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	if ok := res.StatusCode < 400; ok == neg {
+		ts.Fatalf("%s: %s\n%s", args[0], res.Status, body)
+	}
+	_, err = ts.Stdout().Write(body)
+	ts.Check(err)
+}
