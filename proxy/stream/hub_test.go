@@ -52,8 +52,12 @@ func TestNobodyWatchesNothingIsEncoded(t *testing.T) {
 		c := &collector{}
 		r.serve(r.ctx, c, 8, DropToIDR)
 		synctest.Wait()
-		if units := c.got(); len(units) != 1 || units[0].Data[0] != 9 {
+		units := c.got()
+		if len(units) != 1 || units[0].Data[0] != 9 {
 			t.Fatalf("the first sink got %d units", len(units))
+		}
+		if units[0].Changed != units[0].PTS {
+			t.Errorf("changed at %v, before anyone watched at %v", units[0].Changed, units[0].PTS)
 		}
 	})
 }

@@ -36,11 +36,12 @@ type encodeLoop struct {
 	preset  h264.Preset
 	dirty   bool          // damage was committed and not yet taken
 	seen    time.Duration // when dirty was set, on the session's clock
+	active  bool          // someone took units when last looked
 	seq     uint64
 	lastPTS time.Duration
 
-	runs    runs // of changed macroblocks, reused
-	convert time.Duration
+	runs         runs          // of changed macroblocks, reused
+	convert, cpu time.Duration // of the last picture
 }
 
 // runs is a set of macroblocks, for the converter and for the encoder.
@@ -114,8 +115,12 @@ func (l *encodeLoop) run(ctx context.Context) error {
 
 // nextAt returns when to make the next picture, the zero time when there is nothing to do.
 func (l *encodeLoop) nextAt() time.Time {
-	if !l.hub.active() {
+	was := l.active
+	if l.active = l.hub.active(); !l.active {
 		return time.Time{}
+	}
+	if !was {
+		l.seen = l.hub.clock() // what changed before could not be shown to anyone
 	}
 	return l.schedule.next(l.demand())
 }
@@ -146,44 +151,53 @@ func (l *encodeLoop) last() error {
 
 // picture makes one access unit, if there is need for one, and delivers it.
 func (l *encodeLoop) picture() error {
-	h := l.hub
-	if err := l.snapshot(); err != nil {
-		return err
+	au, err := l.code(time.Now())
+	if au != nil {
+		l.hub.deliver(au, func(s *Stats) {
+			s.EncodeTime += l.cpu
+			s.ConvertTime += l.convert
+			s.QP, s.Preset = l.schedule.lastQP, l.preset
+		})
 	}
-	now := time.Now()
+	return err
+}
+
+// code makes one access unit at now, nil when there is no need for one.
+func (l *encodeLoop) code(now time.Time) (*h264.AccessUnit, error) {
+	if err := l.snapshot(); err != nil {
+		return nil, err
+	}
+	h := l.hub
 	changed := l.runs.count()
 	idr := l.schedule.idrDue(now, l.demand())
 	qp, large := l.schedule.plan(now, changed, idr)
-	dirty := l.dirty
 	l.dirty = false
 	if qp == 0 {
-		return nil // a Wake left over from damage already shown
+		return nil, nil // a Wake left over from damage already shown
 	}
 	if idr {
 		h.wantIDR.Store(false)
 	}
-	au := &h264.AccessUnit{Width: l.size.X, Height: l.size.Y, PTS: max(h.clock(), l.lastPTS+time.Microsecond), Refine: changed == 0 && !idr}
+	au := &h264.AccessUnit{
+		PTS: max(now.Sub(h.origin), l.lastPTS+time.Microsecond), Refine: changed == 0 && !idr,
+		Width: l.size.X, Height: l.size.Y,
+	}
 	au.Changed = au.PTS
-	if dirty && changed > 0 {
+	if changed > 0 {
 		au.Changed = min(l.seen, au.PTS)
 	}
 	coded, err := l.encoder.Encode(h264.Frame{PTS: au.PTS, QP: qp, IDR: idr, Changed: l.runs})
 	if err != nil {
-		return fmt.Errorf("stream: picture %d: %w", l.seq+1, err)
+		return nil, fmt.Errorf("stream: picture %d: %w", l.seq+1, err)
 	}
 	l.seq++
-	l.lastPTS = au.PTS
+	l.lastPTS, l.cpu = au.PTS, coded.CPU
 	au.Seq, au.Data, au.IDR = l.seq, coded.Data, coded.IDR
-	l.schedule.made(now, qp, len(coded.Data), coded.IDR, large)
-	h.deliver(au, func(s *Stats) {
-		s.EncodeTime += coded.CPU
-		s.ConvertTime += l.convert
-		s.QP, s.Preset = qp, l.preset
-	})
-	if coded.IDR || au.Refine {
-		return nil
+	l.schedule.made(now, qp, len(au.Data), au.IDR, large)
+	if au.IDR || au.Refine {
+		return au, nil
 	}
-	return l.setPreset(l.load.observe(now, coded.CPU, l.budget))
+	return au, l.setPreset(l.load.observe(now, coded.CPU, l.budget))
 }
 
 func (l *encodeLoop) setPreset(p h264.Preset) error {
