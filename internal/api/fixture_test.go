@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -195,9 +196,7 @@ type request struct {
 func (f *fixture) do(r request) *http.Response {
 	f.t.Helper()
 	req := httptest.NewRequestWithContext(f.t.Context(), r.method, r.path, strings.NewReader(r.body))
-	for name, values := range r.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.header)
 	if r.kind == "" && r.body != "" {
 		r.kind = "application/json"
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -244,9 +245,7 @@ type stream struct {
 }
 
 func (s stream) visit(w http.ResponseWriter) error {
-	for name, values := range s.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), s.header)
 	if s.size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
 	}

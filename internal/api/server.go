@@ -93,7 +93,7 @@ func New(opts Options) (*Server, error) {
 			return nil, fmt.Errorf("api: public URL: %w", err)
 		}
 	}
-	s.handlers.secureCookies = s.https
+	s.secureCookies = s.https
 	var err error
 	if s.checks, err = newValidator(); err != nil {
 		return nil, err

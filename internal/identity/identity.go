@@ -30,7 +30,7 @@ var (
 	ErrWeakPassword = fmt.Errorf("identity: a password has %d to %d characters", MinPasswordLength, MaxPasswordBytes)
 )
 
-// ThrottledError: too many failures; try again after that time.
+// ThrottledError is returned after too many failures; RetryAfter is how long to wait.
 type ThrottledError struct{ RetryAfter time.Duration }
 
 func (e *ThrottledError) Error() string {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrRunning: another process serves from the same data folder.
+// ErrRunning is wrapped when another process serves from the same data folder.
 var ErrRunning = errors.New("serve: another vitrine already uses this data folder")
 
 // lockData makes the data folder and takes the lock that keeps a second process out: two would recover and upload each

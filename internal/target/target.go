@@ -14,7 +14,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/config"
 )
 
-// ErrNotFound: there is no such target.
+// ErrNotFound is returned for an id that no target has.
 var ErrNotFound = errors.New("target: not found")
 
 // maxCABytes bounds a file of certification authorities.

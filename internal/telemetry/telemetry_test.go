@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestHTTPMetrics(t *testing.T) {
 	m := NewHTTPMetrics(r)
 	scrape := func() string {
 		w := httptest.NewRecorder()
-		MetricsHandler(r).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		MetricsHandler(r).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		return w.Body.String()
 	}
 	done := m.Begin()
