@@ -38,24 +38,14 @@ var startCode = []byte{0, 0, 1}
 // and so are empty units.
 func SplitNALs(annexB []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		i := bytes.Index(annexB, startCode)
-		if i < 0 {
-			return
-		}
-		for rest := annexB[i+len(startCode):]; ; {
-			end := bytes.Index(rest, startCode)
-			nal := rest
-			if end >= 0 {
-				nal = rest[:end]
-			}
+		_, rest, more := bytes.Cut(annexB, startCode)
+		for more {
+			var nal []byte
+			nal, rest, more = bytes.Cut(rest, startCode)
 			// trailing_zero_8bits and the zero_byte of a 4-byte start code; a NAL unit never ends in zero (7.4.1).
 			if nal = bytes.TrimRight(nal, "\x00"); len(nal) > 0 && !yield(nal) {
 				return
 			}
-			if end < 0 {
-				return
-			}
-			rest = rest[end+len(startCode):]
 		}
 	}
 }

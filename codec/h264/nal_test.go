@@ -38,7 +38,7 @@ func TestSplitNALs(t *testing.T) {
 	for _, s := range streams {
 		t.Run(s.name, func(t *testing.T) {
 			var want [][]byte
-			for _, f := range strings.Fields(s.nals) {
+			for f := range strings.FieldsSeq(s.nals) {
 				want = append(want, fromHex(f))
 			}
 			in := fromHex(s.annexB)

@@ -523,6 +523,16 @@ func TestRunEndsWithTheLastPicture(t *testing.T) {
 	})
 }
 
+func TestServeAfterTheEnd(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		r.stop()
+		c := &collector{}
+		if err := r.hub.Serve(r.t.Context(), c, 4, Fail); err != nil || len(c.got()) != 0 {
+			t.Errorf("Serve returned %v after %d units", err, len(c.got()))
+		}
+	})
+}
+
 func TestRunOnce(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		synctest.Wait()

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -186,6 +187,66 @@ func TestRealResize(t *testing.T) {
 		if sps.Width != (au.Width+1)&^1 || sps.Height != (au.Height+1)&^1 {
 			t.Errorf("unit of %d×%d says %d×%d", au.Width, au.Height, sps.Width, sps.Height)
 		}
+	}
+}
+
+// TestRealChurn has sinks join, lag and leave, viewers frozen, targets and sizes changed, all at once: for the race
+// detector, and for every sink to get a stream it can decode.
+func TestRealChurn(t *testing.T) {
+	s := newScreen(t, image.Pt(320, 240))
+	h, err := NewHub(HubConfig{Framebuffer: s.fb, FPSCap: 60, IDRInterval: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := h.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	units := 0
+	var mu sync.Mutex
+	for i := range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				c := &collector{}
+				stay, leave := context.WithTimeout(ctx, time.Duration(20+10*i)*time.Millisecond)
+				_ = h.Serve(stay, c, 1+i, Overflow(i%2)) // ends in time or by overflow; what counts is what arrived
+				leave()
+				checkSequence(t, c.got())
+				mu.Lock()
+				units += len(c.got())
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			h.FreezeViewers(i%3 == 0)
+			h.SetTarget(i * 100_000)
+			h.RequestIDR()
+			_ = h.Stats()
+			time.Sleep(3 * time.Millisecond)
+		}
+	})
+	for i := 0; ctx.Err() == nil; i++ {
+		s.typeChar()
+		if i%20 == 19 {
+			size := image.Pt(320+i%64, 240)
+			if err := s.fb.Resize(size); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	wg.Wait()
+	if units < 8 {
+		t.Errorf("%d units in all", units)
+	}
+	if n := len(h.Stats().Sinks); n != 0 {
+		t.Errorf("%d sinks left behind", n)
 	}
 }
 

@@ -1,5 +1,16 @@
 // Package stream turns the picture of one session into one stream of access units and hands it to every
 // sink: viewers, native clients, the recorder. One encode, whatever the number of sinks.
+//
+//	Framebuffer ── Wake, Snapshot ──▶ encodeLoop ── access units ──▶ queue ──▶ Serve ──▶ Sink
+//	                                   │ schedule: when, and at which quantiser
+//	                                   │ bucket: what the rate allows
+//	                                   │ load: which preset
+//
+// Small changes are coded so finely that text cannot be told from the original, at once: they cost next to nothing. Large changes
+// are coded coarser, as coarse as the rate asks for, and sharpened when there has been none for a moment. Nothing is
+// encoded while nothing changes.
+//
+// Lock order: Hub.mu, then queue.mu. The framebuffer's lock is held for the conversion of damaged macroblocks only.
 package stream
 
 import (
@@ -15,7 +26,8 @@ type Sink interface {
 	WriteUnit(ctx context.Context, au *h264.AccessUnit) error
 }
 
-// Overflow says what happens to a sink that falls behind its queue.
+// Overflow says what happens to a sink that falls behind its queue, and so what it is: a viewer may lose pictures, a recorder
+// may not. Hub.FreezeViewers goes by it.
 type Overflow int
 
 const (
