@@ -169,6 +169,10 @@ func TestEndedIsHeardBeforeTheEnd(t *testing.T) {
 	plain := newBrowser(t)
 	plain.connect(s, bob, RoleView)
 	event[joined](s, "the player")
+	receive(t, s.video.added, "the player's sink")
+	s.video.finish() // before anybody was told why
+	s.Bell()
+	b.hear(channelControl, "bell")
 	s.SetState(StateEnded, "target_gone", "The target closed the connection.")
 	m := b.hear(channelControl, "state")
 	for m["state"] != "ended" {

@@ -73,7 +73,10 @@ func (f *fakeVideo) Serve(ctx context.Context, s stream.Sink, _ int, _ stream.Ov
 	}()
 	for {
 		select {
-		case au := <-units:
+		case au, ok := <-units:
+			if !ok {
+				return nil
+			}
 			if err := s.WriteUnit(ctx, au); err != nil {
 				return err
 			}
@@ -92,6 +95,15 @@ func (f *fakeVideo) show(au *h264.AccessUnit) {
 	au.Seq = f.seq.Add(1)
 	for _, units := range f.sinks {
 		units <- au
+	}
+}
+
+// finish ends the pictures, as a Hub does whose session is over.
+func (f *fakeVideo) finish() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, units := range f.sinks {
+		close(units)
 	}
 }
 

@@ -29,7 +29,18 @@ type track struct {
 	offset     uint32                  // RTP timestamp of the session's time 0
 	packetizer packetizer
 	pacer      pacer
-	sent       time.Time // when the last picture was sent
+
+	sentMu sync.Mutex // taken after mu; held for no I/O
+	sent   sentState
+}
+
+// sentState is what was sent last.
+type sentState struct {
+	ssrc    uint32
+	sending bool      // a picture is being sent
+	began   time.Time // when the last picture began to be sent
+	done    time.Time // when it was sent
+	last    uint16    // sequence number of its last packet
 }
 
 var _ webrtc.TrackLocal = (*track)(nil)
@@ -58,6 +69,7 @@ func (t *track) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, err
 	}
 	t.writer = c.WriteStream()
 	t.header.SSRC = uint32(c.SSRC())
+	t.setSent(func(s *sentState) { s.ssrc = uint32(c.SSRC()) })
 	t.header.PayloadType = uint8(best.PayloadType)
 	for _, extension := range c.HeaderExtensions() {
 		if extension.URI == playoutDelayURI {
@@ -94,6 +106,8 @@ var errUnbound = errors.New("webrtc: the video track is closed")
 func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.setSent(func(s *sentState) { s.sending, s.began = true, time.Now() })
+	defer t.setSent(func(s *sentState) { s.sending, s.done, s.last = false, time.Now(), t.header.SequenceNumber-1 })
 	t.header.Timestamp = t.offset + uint32(au.PTS*clockRate/time.Second)
 	for payload, last := range t.packetizer.payloads(au.Data) {
 		if err := t.pacer.wait(ctx, len(payload)+packetOverhead, float64(t.rate())); err != nil {
@@ -103,8 +117,20 @@ func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 			return err
 		}
 	}
-	t.sent = time.Now()
 	return nil
+}
+
+func (t *track) setSent(f func(*sentState)) {
+	t.sentMu.Lock()
+	defer t.sentMu.Unlock()
+	f(&t.sent)
+}
+
+// state returns what was sent last. It does not wait for a picture that is being sent.
+func (t *track) state() sentState {
+	t.sentMu.Lock()
+	defer t.sentMu.Unlock()
+	return t.sent
 }
 
 // probe sends a packet of padding, numbered like any other: if the end of the last picture was lost, the
@@ -117,9 +143,11 @@ func (t *track) probe() error {
 
 // quiet is how long ago the last picture was sent.
 func (t *track) quiet() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return time.Since(t.sent)
+	s := t.state()
+	if s.sending {
+		return 0
+	}
+	return time.Since(s.done)
 }
 
 // send needs mu.

@@ -2,12 +2,10 @@ package webrtcserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/vitrine-psm/vitrine/codec/h264"
@@ -40,13 +38,17 @@ func (k *sink) WriteUnit(ctx context.Context, au *h264.AccessUnit) error {
 	return err
 }
 
-// video sends pictures until ctx ends.
+// video sends pictures until ctx ends or there are no more. The latter is the session's end, which the viewer
+// is told of by SetState.
 func (v *viewer) video(ctx context.Context) {
 	err := v.s.cfg.Video.Serve(ctx, &sink{v: v, sent: v.sent}, viewerUnits, stream.DropToIDR)
-	if ctx.Err() == nil {
-		if err == nil {
-			err = errors.New("no more pictures")
-		}
+	if err == nil {
+		return
+	}
+	// Sending fails first when the browser has gone: the connection's own word for it is on its way.
+	select {
+	case <-ctx.Done():
+	case <-time.After(flushTimeout):
 		v.end(fmt.Errorf("%w: %w", errVideo, err))
 	}
 }
@@ -85,14 +87,14 @@ func (v *viewer) probe(ctx context.Context) {
 // readRTCP takes the browser's reports until the connection is closed. Pion's interceptors answer NACKs and
 // estimate bandwidth on the way; what remains for us are the requests for an IDR.
 func (v *viewer) readRTCP(sender *webrtc.RTPSender) {
+	var loss pictureLoss
 	for {
 		packets, _, err := sender.ReadRTCP()
 		if err != nil {
 			return
 		}
 		for _, p := range packets {
-			switch p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			if loss.hear(p, v.track.state(), time.Now()) {
 				v.s.cfg.Video.RequestIDR()
 			}
 		}
