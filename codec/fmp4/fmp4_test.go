@@ -24,7 +24,11 @@ func TestTicks(t *testing.T) {
 		d time.Duration
 		n uint64
 	}{
-		{0, 0}, {time.Second, 90000}, {time.Nanosecond, 0}, {11112 * time.Nanosecond, 1}, {time.Microsecond * 11111, 999},
+		{0, 0},
+		{time.Second, 90000},
+		{time.Nanosecond, 0},
+		{11112 * time.Nanosecond, 1},
+		{time.Microsecond * 11111, 999},
 		{100 * 365 * 24 * time.Hour, 100 * 365 * 24 * 3600 * 90000},
 	} {
 		if got := Ticks(c.d); got != c.n {

@@ -12,8 +12,9 @@ import (
 )
 
 // Movie rewrites the segments of a recording into one plain MP4 that every player can seek in: Header, then the bytes
-// AppendSegment makes of each segment in order, then Trailer. A fragmented file would be simpler, but without an index
-// players read all of it before they seek, and with one (sidx) Chromium's demuxer starts to decode at fragments without an IDR picture.
+// AppendSegment makes of each segment in order, then Trailer. A fragmented file would be simpler, but without an
+// index players read all of it before they seek, and with one (sidx) Chromium's demuxer starts to decode at fragments
+// without an IDR picture.
 //
 // With several sizes, the track has a sample description for each, and the parameter sets stand before the IDR pictures
 // too: players that follow sample descriptions and those that only look at the stream both show every size.
@@ -65,8 +66,8 @@ func (m *Movie) count(b []byte, err error) ([]byte, error) {
 	return b, err
 }
 
-// AppendSegment appends to dst what becomes of the segment b, which must be whole and was coded with inits[init] of NewMovie.
-// Segments come in order of time.
+// AppendSegment appends to dst what becomes of the segment b, which must be whole and was coded with inits[init] of
+// NewMovie. Segments come in order of time.
 func (m *Movie) AppendSegment(dst, b []byte, init int) ([]byte, error) {
 	if init < 0 || init >= len(m.entry) {
 		return dst, fmt.Errorf("%w: size %d of %d", ErrInit, init, len(m.entry))
@@ -103,7 +104,8 @@ func (m *Movie) AppendSegment(dst, b []byte, init int) ([]byte, error) {
 	return dst, m.stsc.AddEntry(uint32(len(m.offsets.ChunkOffset)), samples, m.entry[init])
 }
 
-// addSamples enters a fragment's samples into the tables. A gap before it, which only a power cut leaves, lengthens the sample before.
+// addSamples enters a fragment's samples into the tables. A gap before it, which only a power cut leaves, lengthens
+// the sample before.
 func (m *Movie) addSamples(f *Fragment) {
 	if m.stsz.SampleNumber == 0 {
 		m.start, m.end = f.Start, f.Start

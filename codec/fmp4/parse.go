@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ParseFragment reads the fragment at the start of b. Payload points into b. It returns ErrShort when b ends before the fragment does
-// and ErrFormat when the bytes there are no fragment of the layout above.
+// ParseFragment reads the fragment at the start of b. Payload points into b. It returns ErrShort when b ends before
+// the fragment does and ErrFormat when the bytes there are no fragment of the layout above.
 func ParseFragment(b []byte) (Fragment, error) {
 	r := reader{b: b}
 	moof := r.box("moof")

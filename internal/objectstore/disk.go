@@ -23,8 +23,8 @@ type Disk struct{ root *os.Root }
 
 var _ Store = (*Disk)(nil)
 
-// OpenDisk opens the store in dir, which is made when missing. What an earlier life left half written is removed. Only one
-// process may use the folder. The caller closes the store.
+// OpenDisk opens the store in dir, which is made when missing. What an earlier life left half written is removed.
+// Only one process may use the folder. The caller closes the store.
 func OpenDisk(dir string) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("objectstore: %w", err)
@@ -158,7 +158,7 @@ func (d *Disk) Stat(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	hash := sha256.New()
 	n, err := io.Copy(hash, contextReader{ctx, f})
 	if err != nil {
@@ -185,8 +185,8 @@ func (d *Disk) open(key string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// List walks the folders the prefix can be in. fs.WalkDir goes by name within a folder, which is not the order of whole keys
-// ("a-b" comes before "a/b"), so a folder's names are compared as keys: folders end in a slash.
+// List walks the folders the prefix can be in. fs.WalkDir goes by name within a folder, which is not the order of
+// whole keys ("a-b" comes before "a/b"), so a folder's names are compared as keys: folders end in a slash.
 func (d *Disk) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		d.list(ctx, ".", prefix, yield)

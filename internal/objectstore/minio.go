@@ -50,8 +50,8 @@ type MinIO struct {
 
 var _ Store = (*MinIO)(nil)
 
-// NewMinIO prepares a client. It does not connect: a server that is down now may be up when the first object comes. The caller
-// closes the store.
+// NewMinIO prepares a client. It does not connect: a server that is down now may be up when the first object comes.
+// The caller closes the store.
 func NewMinIO(cfg MinIOConfig) (*MinIO, error) {
 	if cfg.Prefix != "" {
 		if err := CheckKey(cfg.Prefix); err != nil {
@@ -189,7 +189,7 @@ func (m *MinIO) Stat(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
-	defer body.Close() //nolint:errcheck // read only
+	defer body.Close()
 	hash := sha256.New()
 	if _, err := io.Copy(hash, body); err != nil {
 		return Object{}, m.failed("stat", key, err)

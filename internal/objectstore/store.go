@@ -29,8 +29,8 @@ var (
 // Every error that is not one of the sentinels above may pass by itself (the network, the disk, a restart): callers try
 // again. A method may block until its context ends.
 type Store interface {
-	// Put stores size bytes of r under key. It is atomic: the object is whole and durable when Put returns nil, and
-	// absent, or what it was before, when it does not or the process dies. Storing a key again replaces it. The bytes
+	// Put stores size bytes of r under key. The object is whole and durable when Put returns nil. When Put fails or
+	// the process dies, the object is whole, absent, or what it was before: never a part. Storing a key again replaces it. The bytes
 	// must hash to opt.SHA256, else nothing is stored and the error is ErrChecksum.
 	Put(ctx context.Context, key string, r io.ReadSeeker, size int64, opt PutOptions) error
 	// Get opens rng of an object. The caller closes it.
@@ -66,8 +66,8 @@ type Range struct{ Offset, Length int64 }
 // maxKeyBytes bounds a key; S3 allows 1024 with the configured prefix.
 const maxKeyBytes = 512
 
-// CheckKey returns ErrKey unless key is slash-separated names of letters, digits, dots, dashes and underscores, none of which
-// begins with a dot: what every backend can keep and no file system can misread.
+// CheckKey returns ErrKey unless key is slash-separated names of letters, digits, dots, dashes and underscores, none
+// of which begins with a dot: what every backend can keep and no file system can misread.
 func CheckKey(key string) error {
 	if key == "" || len(key) > maxKeyBytes {
 		return fmt.Errorf("%w: %d bytes", ErrKey, len(key))

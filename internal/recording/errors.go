@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// ErrSpoolFull ends a recording: the file system has less than the minimum free, or the session's spool more than its maximum,
-	// or the disk said so.
+	// ErrSpoolFull ends a recording: the file system has less than the minimum free, or the session's spool more than
+	// its maximum, or the disk said so.
 	ErrSpoolFull = errors.New("recording: spool is full")
 	// ErrSealed is returned for units and events that come after Seal.
 	ErrSealed = errors.New("recording: already sealed")

@@ -7,7 +7,8 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/fmp4"
 )
 
-// Export is a recording as one plain MP4 of its closed segments, with a track of all sizes the desktop had. See fmp4.Movie for how.
+// Export is a recording as one plain MP4 of its closed segments, with a track of all sizes the desktop had. See
+// fmp4.Movie for how.
 type Export struct {
 	r        *Recording
 	movie    *fmp4.Movie
@@ -45,8 +46,8 @@ func (r *Recording) Export(ctx context.Context) (*Export, error) {
 	return x, err
 }
 
-// Write writes the file, once, while it reads the segments. It stops with a *CorruptError before a segment that is not what was
-// recorded; what was written until then does not play.
+// Write writes the file, once, while it reads the segments. It stops with a *CorruptError before a segment that is
+// not what was recorded; what was written until then does not play.
 func (x *Export) Write(ctx context.Context, w io.Writer) error {
 	out, err := x.movie.Header()
 	if err != nil {

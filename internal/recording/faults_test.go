@@ -15,7 +15,8 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
 )
 
-// Whatever operation of the disk fails, the recorder says so at once, everywhere, and what was durable before is recovered.
+// Whatever operation of the disk fails, the recorder says so at once, everywhere, and what was durable before is
+// recovered.
 func TestDiskFails(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
 		failed := 0
@@ -173,7 +174,8 @@ func TestSpoolShare(t *testing.T) {
 	})
 }
 
-// A disk that hangs holds neither keys nor, for long, the end of the session up; pictures wait, and their wait ends with its context.
+// A disk that hangs holds neither keys nor, for long, the end of the session up; pictures wait, and their wait ends
+// with its context.
 func TestDiskHangs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		dir := t.TempDir()

@@ -107,7 +107,7 @@ func readAll(ctx context.Context, src opener, name string, limit int64) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close() //nolint:errcheck // read only
+	defer body.Close()
 	b, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("recording: read %s: %w", name, err)

@@ -44,9 +44,8 @@ type Entry struct {
 // End is when a segment ends.
 func (e *Entry) End() Ticks { return e.Start + e.Duration }
 
-// first and last are the times of the first and last event of an events file.
-func (e *Entry) first() Ticks { return usTicks(e.FirstUS) }
-func (e *Entry) last() Ticks  { return usTicks(e.LastUS) }
+// last is the time of the last event of an events file.
+func (e *Entry) last() Ticks { return usTicks(e.LastUS) }
 
 // check looks at what an entry says of itself.
 func (e *Entry) check() error {
@@ -65,8 +64,8 @@ func (e *Entry) check() error {
 // maxTicks bounds times to what a time.Duration can hold: 292 years.
 const maxTicks = Ticks(math.MaxInt64/int64(time.Second)) * fmp4.Timescale
 
-// parseJournal reads the whole lines of b; whole is their length in bytes. A torn last line is no entry. A bad line in the
-// middle is a CorruptError, with the entries before it.
+// parseJournal reads the whole lines of b; whole is their length in bytes. A torn last line is no entry. A bad line
+// in the middle is a CorruptError, with the entries before it.
 func parseJournal(b []byte) (entries []Entry, whole int, err error) {
 	for {
 		line, _, found := bytes.Cut(b[whole:], []byte("\n"))
@@ -137,7 +136,7 @@ func readJournal(fsys spoolfs.FS) (entries []Entry, whole int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	err = t.read(f)
 	return t.entries, int(t.at), err
 }
@@ -155,8 +154,7 @@ func (t *journalTail) read(f io.ReaderAt) error {
 		return &SpoolError{"read", journalFile, err}
 	}
 	entries, whole, err := parseJournal(b)
-	var corrupt *CorruptError
-	if errors.As(err, &corrupt) {
+	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
 		corrupt.Offset += t.at
 	}
 	t.entries = append(t.entries, entries...)

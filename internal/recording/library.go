@@ -68,7 +68,8 @@ func (l *Library) forget(id string) {
 	delete(l.cache, id)
 }
 
-// Recording is a recording as it was when it was opened: of a running session open it again to see more. The caller closes it.
+// Recording is a recording as it was when it was opened: of a running session open it again to see more. The caller
+// closes it.
 type Recording struct {
 	id       string
 	src      both
@@ -199,8 +200,8 @@ func (r *Recording) Session(ctx context.Context) (SessionInfo, error) {
 	return parseSession(b)
 }
 
-// Verify reads the whole recording in the store and compares it with its manifest. It returns ErrNotSealed when the manifest is not
-// there yet, and a *VerifyError when it finds something.
+// Verify reads the whole recording in the store and compares it with its manifest. It returns ErrNotSealed when the
+// manifest is not there yet, and a *VerifyError when it finds something.
 func (r *Recording) Verify(ctx context.Context) (Verification, error) {
 	return verify(ctx, r.src.store)
 }

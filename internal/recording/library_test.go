@@ -95,8 +95,8 @@ func TestIndex(t *testing.T) {
 	if at != x.DurationMS || len(x.Segments) < 4 {
 		t.Errorf("%d segments end at %d", len(x.Segments), at)
 	}
-	// The last picture of the typing was shown at 5.875 s, the click came at 26 s, typing again at 36 s, until 40.875 s; the
-	// refinement at 43 s changed nothing.
+	// The last picture of the typing was shown at 5.875 s, the click came at 26 s, typing again at 36 s, until 40.875
+	// s; the refinement at 43 s changed nothing.
 	want := []IndexIdle{{5875, 26000}, {26000, 36000}, {40875, 45000}}
 	if fmt.Sprint(x.Idle) != fmt.Sprint(want) {
 		t.Errorf("idle %v, want %v", x.Idle, want)

@@ -46,8 +46,8 @@ func fileName(kind Kind, n int) (string, error) {
 	return "", fmt.Errorf("%w: file %d of kind %s", ErrLimit, n, kind)
 }
 
-// parseName is the inverse of fileName, strict: what it accepts holds no separators, no dots but those of the suffix, and is
-// the only spelling. ok is false for any other name, also the journal's and the manifest's.
+// parseName is the inverse of fileName, strict: what it accepts holds no separators, no dots but those of the suffix,
+// and is the only spelling. ok is false for any other name, also the journal's and the manifest's.
 func parseName(name string) (kind Kind, n int, ok bool) {
 	if name == sessionFile {
 		return KindSession, 0, true

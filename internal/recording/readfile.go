@@ -8,16 +8,19 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 
 	"github.com/vitrine-psm/vitrine/codec/fmp4"
 )
 
-// verifyAhead is the size up to which a file is checked before its first byte is handed out. A longer one is checked while it is read.
+// verifyAhead is the size up to which a file is checked before its first byte is handed out. A longer one is checked
+// while it is read.
 const verifyAhead = 8 << 20
 
-// File opens a file of the recording: session.json, an init, a segment, an event file, or the manifest of a recording that is not live.
-// It returns ErrNotFound for any other name, and a *CorruptError when the content is not what was recorded: for files above 8 MiB from the last Read.
-// Of a file that still grows it gives the whole fragments or lines there are.
+// File opens a file of the recording: session.json, an init, a segment, an event file, or the manifest of a recording
+// that is not live. It returns ErrNotFound for any other name, and a *CorruptError when the content is not what was
+// recorded: for files above 8 MiB from the last Read. Of a file that still grows it gives the whole fragments or
+// lines there are.
 func (r *Recording) File(ctx context.Context, name string) (io.ReadCloser, int64, error) {
 	if e, ok := r.entry(name); ok && e.Size > verifyAhead {
 		body, err := r.src.open(ctx, name)
@@ -45,10 +48,8 @@ func (r *Recording) read(ctx context.Context, name string) ([]byte, error) {
 	if name == manifestFile && r.manifest != nil {
 		return readAll(ctx, r.src, name, maxJournalBytes)
 	}
-	for _, open := range r.open {
-		if open == name {
-			return r.readOpen(ctx, name)
-		}
+	if slices.Contains(r.open, name) {
+		return r.readOpen(ctx, name)
 	}
 	return nil, fmt.Errorf("%w: file %q", ErrNotFound, name)
 }

@@ -23,7 +23,8 @@ type Options struct {
 
 	// RequestIDR asks the hub for an IDR picture. It must not block.
 	RequestIDR func()
-	// OnClosed is told the name of every file that is complete and durable, the manifest's last. It must not block nor call the Recorder.
+	// OnClosed is told the name of every file that is complete and durable, the manifest's last. It must not block
+	// nor call the Recorder.
 	OnClosed func(name string)
 	Logger   *slog.Logger
 
@@ -31,11 +32,11 @@ type Options struct {
 	FS spoolfs.FS
 }
 
-// Recorder writes a session's recording to its spool folder. It fails closed: when anything it was given cannot be kept, Run returns and every later call
-// fails with the same error; the session must freeze and end.
+// Recorder writes a session's recording to its spool folder. It fails closed: when anything it was given cannot be
+// kept, Run returns and every later call fails with the same error; the session must freeze and end.
 //
-// Units and events are collected in memory and written every flushInterval by Run, so that neither a viewer's key nor the hub ever waits for
-// fsync. WriteUnit and Event may be called from any goroutine.
+// Units and events are collected in memory and written every flushInterval by Run, so that neither a viewer's key nor
+// the hub ever waits for fsync. WriteUnit and Event may be called from any goroutine.
 type Recorder struct {
 	session SessionInfo
 	opts    Options
@@ -54,7 +55,8 @@ type Recorder struct {
 	err    error
 	sealed chan struct{} // closed when Seal has ended
 
-	// disk is held (by sending) by the goroutine that uses w. It is a channel so that Seal can stop waiting for a disk that hangs.
+	// disk is held (by sending) by the goroutine that uses w. It is a channel so that Seal can stop waiting for a
+	// disk that hangs.
 	disk chan struct{}
 	w    *writer
 
@@ -65,8 +67,8 @@ type Recorder struct {
 
 var _ stream.Sink = (*Recorder)(nil)
 
-// NewRecorder begins a recording in the folder dir, which must exist and be empty, and takes the folder's lock. It starts no goroutine: call Run.
-// The caller must call Seal.
+// NewRecorder begins a recording in the folder dir, which must exist and be empty, and takes the folder's lock. It
+// starts no goroutine: call Run. The caller must call Seal.
 func NewRecorder(dir string, session SessionInfo, opts Options) (*Recorder, error) {
 	if opts.Keys == "" {
 		opts.Keys = KeysFull
@@ -110,8 +112,8 @@ func (r *Recorder) Elapsed() time.Duration { return max(time.Since(r.session.Sta
 // Bytes is how much has been written to the spool so far.
 func (r *Recorder) Bytes() uint64 { return r.bytes.Load() }
 
-// Run writes what is collected until ctx ends or the recording is sealed, and returns nil then; what is left is for Seal. It returns the
-// recording's failure at once when there is one.
+// Run writes what is collected until ctx ends or the recording is sealed, and returns nil then; what is left is for
+// Seal. It returns the recording's failure at once when there is one.
 func (r *Recorder) Run(ctx context.Context) error {
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
@@ -269,9 +271,9 @@ func (r *Recorder) failure() error {
 	return r.err
 }
 
-// Seal ends the recording: it writes what is collected, closes every file, writes the manifest and gives the folder up. It may be called
-// after a failure, even one of the disk: then what is on the disk stays as it is for Recover, and the error is returned.
-// Only the first call does anything; the others wait for it and return its error.
+// Seal ends the recording: it writes what is collected, closes every file, writes the manifest and gives the folder
+// up. It may be called after a failure, even one of the disk: then what is on the disk stays as it is for Recover,
+// and the error is returned. Only the first call does anything; the others wait for it and return its error.
 func (r *Recorder) Seal(end EndReason) error {
 	r.sealOnce.Do(func() {
 		r.mu.Lock()
@@ -303,9 +305,8 @@ func (r *Recorder) seal(end EndReason, abandoned <-chan struct{}) error {
 	r.mu.Lock()
 	b, failure := r.take(), r.err
 	r.mu.Unlock()
-	var broken *SpoolError
 	err := failure
-	if !errors.As(failure, &broken) {
+	if _, broken := errors.AsType[*SpoolError](failure); !broken {
 		err = r.w.seal(b, r.Elapsed(), end)
 		r.bytes.Store(r.w.written)
 	}

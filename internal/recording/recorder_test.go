@@ -121,8 +121,8 @@ func TestEventFilesCloseByAgeAndSize(t *testing.T) {
 	})
 }
 
-// Whatever moment a worker is killed at, what was a second old is kept, and the recording reaches to within two seconds of the end, however
-// long the picture had stood still.
+// Whatever moment a worker is killed at, what was a second old is kept, and the recording reaches to within two
+// seconds of the end, however long the picture had stood still.
 func TestKilledAtAnyTime(t *testing.T) {
 	for _, still := range []time.Duration{0, time.Second, 5 * time.Second, 3 * time.Hour} {
 		for offset := time.Duration(0); offset < 1500*time.Millisecond; offset += 130 * time.Millisecond {

@@ -15,12 +15,12 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
 )
 
-// Recover seals what a worker left in the spool folder dir: it closes the open files at their last whole fragment or line, enters
-// them into the journal and writes the manifest, with end as the reason. It does nothing when the manifest is there, and may be
-// stopped at any point and run again. now is the wall-clock time.
+// Recover seals what a worker left in the spool folder dir: it closes the open files at their last whole fragment or
+// line, enters them into the journal and writes the manifest, with end as the reason. It does nothing when the
+// manifest is there, and may be stopped at any point and run again. now is the wall-clock time.
 //
-// It returns ErrRunning while the worker holds the folder, and ErrNotFound when the worker died before session.json was written,
-// that is, before anything was recorded.
+// It returns ErrRunning while the worker holds the folder, and ErrNotFound when the worker died before session.json
+// was written, that is, before anything was recorded.
 func Recover(dir string, end EndReason, now time.Time) error {
 	fsys, err := spoolfs.Open(dir)
 	if err != nil {
@@ -128,8 +128,8 @@ func (r *recovery) note(e Entry) {
 	}
 }
 
-// unlisted returns the recording's files the journal does not know, in the order they were begun: the session, inits, events, segments. Events come first because a still
-// picture lasts until the last of them.
+// unlisted returns the recording's files the journal does not know, in the order they were begun: the session, inits,
+// events, segments. Events come first because a still picture lasts until the last of them.
 func unlisted(names, listed map[string]bool) []string {
 	rank := map[Kind]int{KindSession: 0, KindInit: 1, KindEvents: 2, KindSegment: 3}
 	var out []string
@@ -213,8 +213,8 @@ func (r *recovery) scanEvents(b []byte, entry *Entry) (whole int) {
 	return whole
 }
 
-// scanSegment fills in the entry of a segment and returns the length of its whole fragments. It makes the last picture last at
-// least until the last event, in b.
+// scanSegment fills in the entry of a segment and returns the length of its whole fragments. It makes the last
+// picture last at least until the last event, in b.
 func (r *recovery) scanSegment(b []byte, entry *Entry) (whole int) {
 	var still calm
 	seg, _ := fmp4.InspectFunc(b, func(start, _ uint64) { still.change(Ticks(start)) })

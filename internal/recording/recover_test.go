@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,8 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
 )
 
-// killed returns the folder of a worker that was killed in the middle of its work, with an open segment and an open event file.
+// killed returns the folder of a worker that was killed in the middle of its work, with an open segment and an open
+// event file.
 func killed(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -67,10 +69,7 @@ func (s folderState) store(t testing.TB) string {
 }
 
 func (s folderState) with(name string, b []byte) folderState {
-	c := folderState{}
-	for k, v := range s {
-		c[k] = v
-	}
+	c := maps.Clone(s)
 	c[name] = b
 	return c
 }

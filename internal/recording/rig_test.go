@@ -143,7 +143,8 @@ func manifestOf(t testing.TB, dir string) *Manifest {
 	return m
 }
 
-// pictures walks the segments of a sealed folder, checks them against the manifest and returns the samples' starts, and the end.
+// pictures walks the segments of a sealed folder, checks them against the manifest and returns the samples' starts,
+// and the end.
 func pictures(t testing.TB, dir string, m *Manifest) (starts []Ticks, end Ticks) {
 	t.Helper()
 	for _, e := range m.Files {

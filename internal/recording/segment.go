@@ -10,8 +10,8 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
 )
 
-// segment is the open segment. Its pictures go through three stages: in the batch, in the tail (written, but the duration of its last
-// sample still changes), and hashed.
+// segment is the open segment. Its pictures go through three stages: in the batch, in the tail (written, but the
+// duration of its last sample still changes), and hashed.
 type segment struct {
 	f     spoolfs.File
 	entry Entry // Size, Duration, SHA256 and Still are set when it is closed

@@ -125,7 +125,7 @@ func (s *upload) pass(ctx context.Context) (gone bool, err error) {
 	if err != nil {
 		return false, &SpoolError{"open", ".", err}
 	}
-	defer fsys.Close() //nolint:errcheck // read only
+	defer fsys.Close()
 
 	s.u.mu.Lock()
 	end := s.end
@@ -209,8 +209,7 @@ func (s *upload) uploadFiles(ctx context.Context, fsys spoolfs.FS) error {
 			continue
 		}
 		err := s.uploadFile(ctx, fsys, e)
-		var corrupt *CorruptError
-		if errors.As(err, &corrupt) {
+		if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
 			s.log.Error("recording damaged in the spool", "error", err)
 			damaged = errors.Join(damaged, err)
 			continue
@@ -230,7 +229,8 @@ func (s *upload) uploadFiles(ctx context.Context, fsys spoolfs.FS) error {
 	return damaged
 }
 
-// uploadFile stores one file and waits for the store's confirmation. A file that is no longer in the spool was confirmed in an earlier life.
+// uploadFile stores one file and waits for the store's confirmation. A file that is no longer in the spool was
+// confirmed in an earlier life.
 func (s *upload) uploadFile(ctx context.Context, fsys spoolfs.FS, e *Entry) error {
 	f, err := fsys.Open(e.Name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -243,7 +243,7 @@ func (s *upload) uploadFile(ctx context.Context, fsys spoolfs.FS, e *Entry) erro
 	if err != nil {
 		return &SpoolError{"open", e.Name, err}
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return &SpoolError{"stat", e.Name, err}

@@ -19,7 +19,8 @@ import (
 
 // UploaderOptions tune an Uploader. All may be zero.
 type UploaderOptions struct {
-	// OnState is told of every change of a recording's state, by one goroutine a session. It may take its time; only that session waits.
+	// OnState is told of every change of a recording's state, by one goroutine a session. It may take its time; only
+	// that session waits.
 	OnState func(sessionID string, s State)
 
 	Concurrency int           // transfers at a time, all sessions together; zero: 4
@@ -41,10 +42,11 @@ type State struct {
 	Err      error    // why uploading waits, when it does; nil again when it goes on
 }
 
-// Uploader brings recordings from the spool to the store, for ever: what fails is tried again with growing pauses, and after a restart it goes on
-// with what it finds in the spool.
+// Uploader brings recordings from the spool to the store, for ever: what fails is tried again with growing pauses,
+// and after a restart it goes on with what it finds in the spool.
 //
-// A file leaves the spool when the store has it with the right size and checksum, and the folder when the store has the manifest.
+// A file leaves the spool when the store has it with the right size and checksum, and the folder when the store has
+// the manifest.
 type Uploader struct {
 	root  string
 	store objectstore.Store
@@ -80,12 +82,14 @@ func setDefault(d *time.Duration, v time.Duration) {
 	}
 }
 
-// Notify tells that a file of a running session was closed. It never blocks. A call that is lost is made up for by polling.
+// Notify tells that a file of a running session was closed. It never blocks. A call that is lost is made up for by
+// polling.
 func (u *Uploader) Notify(sessionID, _ string) {
 	u.session(sessionID, nil)
 }
 
-// Finished tells that a session's worker has exited, and why: end goes into the manifest when the worker did not live to write it. It never blocks.
+// Finished tells that a session's worker has exited, and why: end goes into the manifest when the worker did not live
+// to write it. It never blocks.
 func (u *Uploader) Finished(sessionID string, end EndReason) {
 	u.session(sessionID, &end)
 }

@@ -117,15 +117,6 @@ func (m *memory) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// corruptObject flips a byte of what is stored.
-func (m *memory) corruptObject(name string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b := slices.Clone(m.objects[objectKey(testID, name)])
-	b[len(b)/2] ^= 1
-	m.objects[objectKey(testID, name)] = b
-}
-
 // states remembers what an uploader tells.
 type states struct {
 	mu   sync.Mutex
@@ -196,8 +187,8 @@ func empty(t testing.TB, root string) bool {
 	return len(list) == 0
 }
 
-// While a session runs its closed files move to the store; when it is sealed the manifest follows, last, and the spool is empty. At every step the
-// library reads everything that was ever closed.
+// While a session runs its closed files move to the store; when it is sealed the manifest follows, last, and the
+// spool is empty. At every step the library reads everything that was ever closed.
 func TestUploadWhileRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		store := newMemory()
@@ -504,7 +495,8 @@ func TestFinishedGivesTheReason(t *testing.T) {
 	})
 }
 
-// A file damaged in the spool is not stored as if it were whole, keeps the recording from being sealed, and nothing else from being stored.
+// A file damaged in the spool is not stored as if it were whole, keeps the recording from being sealed, and nothing
+// else from being stored.
 func TestDamagedInTheSpool(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"altered": func(p string) error {

@@ -139,8 +139,7 @@ func checkContent(e *Entry, b []byte) error {
 	offset := int64(-1)
 	if e.Kind == KindSegment {
 		if _, err := fmp4.Inspect(b); err != nil {
-			var c *fmp4.CorruptError
-			if errors.As(err, &c) {
+			if c, ok := errors.AsType[*fmp4.CorruptError](err); ok {
 				offset = int64(c.Offset)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
 )
 
-// writer owns the open files of a recording. Its methods are called by one goroutine at a time: whoever holds Recorder.disk.
-// After an error that is a SpoolError nothing more is written.
+// writer owns the open files of a recording. Its methods are called by one goroutine at a time: whoever holds
+// Recorder.disk. After an error that is a SpoolError nothing more is written.
 type writer struct {
 	fs       spoolfs.FS
 	session  SessionInfo

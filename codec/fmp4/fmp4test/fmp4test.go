@@ -72,8 +72,8 @@ func (c *Clip) Resize() {
 	c.next = 0
 }
 
-// Unit returns the next picture, shown at pts. After 50 pictures without IDR the 49 others come again: whoever decodes them
-// sees a jump.
+// Unit returns the next picture, shown at pts. After 50 pictures without IDR the 49 others come again: whoever
+// decodes them sees a jump.
 func (c *Clip) Unit(pts time.Duration) *h264.AccessUnit {
 	data := c.pictures[c.size][c.next]
 	au := &h264.AccessUnit{

@@ -1,5 +1,5 @@
-// Package spoolfs is the file system as the recorder and its recovery see it: one folder, few operations, each of which may
-// fail. Tests make them fail with Faulty.
+// Package spoolfs is the file system as the recorder and its recovery see it: one folder, few operations, each of
+// which may fail. Tests make them fail with Faulty.
 package spoolfs
 
 import (
@@ -104,7 +104,7 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	b, err := io.ReadAll(io.NewSectionReader(f, 0, limit+1))
 	if err == nil && int64(len(b)) > limit {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("file too large")}
@@ -112,8 +112,8 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// WriteFile makes a file durable at once: it is there whole after WriteFile returned nil, and absent or what it was before
-// whenever the process or the machine stops earlier.
+// WriteFile makes a file durable at once: it is there whole after WriteFile returned nil, and absent or what it was
+// before whenever the process or the machine stops earlier.
 func WriteFile(fsys FS, name string, data []byte) error {
 	temp := name + TempSuffix
 	f, err := fsys.Open(temp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY)
