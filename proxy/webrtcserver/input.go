@@ -59,7 +59,7 @@ func (v *viewer) receive(ctx context.Context, label string, data []byte) {
 	case *pingMessage:
 		v.pong(m.ID)
 	case *refreshMessage:
-		v.s.cfg.Video.RequestIDR()
+		v.requestIDR()
 	case *resizeMessage:
 		select { // this goroutine alone writes: after taking the old one there is room
 		case <-v.resize:

@@ -25,6 +25,8 @@ const (
 	maxTextBytes = 4096
 	// maxComboKeys bounds a key combination.
 	maxComboKeys = 8
+	// idrBurst is how many IDRs a viewer may ask for at once: joining on a lossy path takes a few.
+	idrBurst = 4
 	// maxHeldKeys bounds the keys held at once: nobody has more fingers, but stuck keys add up.
 	maxHeldKeys = 64
 	// maxCoordinate bounds |x| and |y|, and the size they refer to. A drag may well leave the picture, so what
@@ -68,6 +70,8 @@ const (
 	keepalive = 2 * time.Second
 	// resizeInterval is the shortest time between two resize requests of a viewer; the last one wins.
 	resizeInterval = 250 * time.Millisecond
+	// idrInterval is how often one viewer may ask for an IDR, after idrBurst at once.
+	idrInterval = time.Second
 	// cursorInterval is the shortest time between two pointer shapes sent.
 	cursorInterval = 33 * time.Millisecond
 	// clipTimeout ends an incoming clipboard text whose next part does not come.

@@ -130,3 +130,23 @@ func BenchmarkPackets(b *testing.B) {
 		})
 	}
 }
+
+// A socket bound to all addresses, of one family or both, names those of the machine.
+func TestSocketOnAllAddresses(t *testing.T) {
+	for _, network := range []string{"udp4", "udp"} {
+		t.Run(network, func(t *testing.T) {
+			s := newSession(t, func(c *Config) {
+				require.NoError(t, c.Conn.Close())
+				conn, err := net.ListenUDP(network, nil)
+				require.NoError(t, err)
+				c.Conn = conn
+			})
+			b := newBrowser(t)
+			b.connect(s, alice, RoleView)
+			receive(t, s.video.added, "the sink")
+			u := unit(0, 12, 4, 60, 5000)
+			s.video.show(u)
+			require.Equal(t, u.Data, receive(t, b.units, "the picture"))
+		})
+	}
+}

@@ -84,6 +84,14 @@ func (v *viewer) probe(ctx context.Context) {
 	}
 }
 
+// requestIDR asks for an IDR on behalf of the viewer, within its share: an IDR goes to all viewers and into the
+// recording. A browser that needs one and does not get it repeats itself.
+func (v *viewer) requestIDR() {
+	if v.idrs.Allow() {
+		v.s.cfg.Video.RequestIDR()
+	}
+}
+
 // readRTCP takes the browser's reports until the connection is closed. Pion's interceptors answer NACKs and
 // estimate bandwidth on the way; what remains for us are the requests for an IDR.
 func (v *viewer) readRTCP(sender *webrtc.RTPSender) {
@@ -95,7 +103,7 @@ func (v *viewer) readRTCP(sender *webrtc.RTPSender) {
 		}
 		for _, p := range packets {
 			if loss.hear(p, v.track.state(), time.Now()) {
-				v.s.cfg.Video.RequestIDR()
+				v.requestIDR()
 			}
 		}
 	}

@@ -81,6 +81,14 @@ func TestPictureLossAsksForIDR(t *testing.T) {
 	}
 	b.say(channelControl, `{"t":"refresh"}`)
 	receive(t, s.video.idrs, "a request for an IDR")
+
+	// One viewer's wishes are bounded: IDRs go to everybody.
+	for range 100 {
+		b.say(channelControl, `{"t":"refresh"}`)
+	}
+	b.say(channelControl, `{"t":"ping","id":1}`)
+	b.hear(channelControl, "pong")
+	require.Less(t, len(s.video.idrs), 2*idrBurst)
 }
 
 // lossyConn drops what drop says of the RTP packets it sends.

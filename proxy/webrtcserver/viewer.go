@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/time/rate"
 )
 
 // viewer is one browser. viewer.run is its life; see the package comment for who calls what.
@@ -37,6 +38,7 @@ type viewer struct {
 	sent   chan struct{}       // capacity 1: a picture went out
 	away   chan struct{}       // capacity 1: the browser is out of sight
 
+	idrs       *rate.Limiter // what it may ask for
 	violations atomic.Int64
 	control    atomic.Bool // has RoleControl; written with Server.acting held
 
@@ -85,6 +87,7 @@ func newViewer(s *Server, o Offer) *viewer {
 		resize:   make(chan *resizeMessage, 1),
 		sent:     make(chan struct{}, 1),
 		away:     make(chan struct{}, 1),
+		idrs:     rate.NewLimiter(rate.Every(idrInterval), idrBurst),
 		outboxes: make(map[string]*outbox),
 	}
 }
