@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -46,6 +47,7 @@ type MinIO struct {
 	client    *minio.Client
 	transport *http.Transport
 	cfg       MinIOConfig
+	bucket    atomic.Bool // known to exist
 }
 
 var _ Store = (*MinIO)(nil)
@@ -109,37 +111,37 @@ func (m *MinIO) Put(ctx context.Context, key string, r io.ReadSeeker, size int64
 	if err := checkSize(r, size); err != nil {
 		return err
 	}
-	err := m.put(ctx, key, r, size, opt)
-	if m.cfg.CreateBucket && minio.ToErrorResponse(err).Code == minio.NoSuchBucket {
+	if m.cfg.CreateBucket && !m.bucket.Load() {
 		if err := m.makeBucket(ctx); err != nil {
 			return err
 		}
-		if _, err := r.Seek(-size, io.SeekEnd); err != nil {
-			return fmt.Errorf("objectstore: put: %w", err)
-		}
-		err = m.put(ctx, key, r, size, opt)
 	}
-	return m.failed("put", key, err)
-}
-
-func (m *MinIO) put(ctx context.Context, key string, r io.Reader, size int64, opt PutOptions) error {
 	_, err := m.client.PutObject(ctx, m.cfg.Bucket, m.cfg.Prefix+key, io.LimitReader(r, size), size, minio.PutObjectOptions{
 		ContentType: opt.ContentType,
 		// In parts the server would keep a checksum of checksums. A segment is 64 MiB at most, one PUT may have 5 GiB.
 		DisableMultipart: true,
 		UserMetadata:     map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(opt.SHA256[:])},
 	})
-	return err
+	if minio.ToErrorResponse(err).Code == minio.NoSuchBucket {
+		m.bucket.Store(false) // somebody removed it; the next attempt makes it again
+	}
+	return m.failed("put", key, err)
 }
 
+// makeBucket makes the bucket when it is missing. That comes before the object: once a request has failed, the
+// transport may still be reading its body, which therefore cannot be sent again.
 func (m *MinIO) makeBucket(ctx context.Context) error {
-	err := m.client.MakeBucket(ctx, m.cfg.Bucket, minio.MakeBucketOptions{Region: m.cfg.Region})
-	if code := minio.ToErrorResponse(err).Code; code == minio.BucketAlreadyOwnedByYou {
-		return nil // another node was first
+	exists, err := m.client.BucketExists(ctx, m.cfg.Bucket)
+	if err == nil && !exists {
+		err = m.client.MakeBucket(ctx, m.cfg.Bucket, minio.MakeBucketOptions{Region: m.cfg.Region})
+		if minio.ToErrorResponse(err).Code == minio.BucketAlreadyOwnedByYou {
+			err = nil // another node was first
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("objectstore: make bucket: %w", err)
 	}
+	m.bucket.Store(true)
 	return nil
 }
 

@@ -31,7 +31,8 @@ var (
 type Store interface {
 	// Put stores size bytes of r under key. The object is whole and durable when Put returns nil. When Put fails or
 	// the process dies, the object is whole, absent, or what it was before: never a part. Storing a key again replaces it. The bytes
-	// must hash to opt.SHA256, else nothing is stored and the error is ErrChecksum.
+	// must hash to opt.SHA256, else nothing is stored and the error is ErrChecksum. After an error r may still be read for
+	// a while: another attempt needs another reader.
 	Put(ctx context.Context, key string, r io.ReadSeeker, size int64, opt PutOptions) error
 	// Get opens rng of an object. The caller closes it.
 	Get(ctx context.Context, key string, rng Range) (io.ReadCloser, error)

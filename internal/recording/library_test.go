@@ -114,7 +114,7 @@ func TestIndexWhileRunning(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer rec.Close() //nolint:errcheck // read only
+			defer rec.Close()
 			x, err := rec.Index(t.Context())
 			if err != nil {
 				t.Fatal(err)

@@ -206,12 +206,12 @@ func (u *Uploader) discard(id string) error {
 	if err != nil {
 		return &SpoolError{"open", ".", err}
 	}
-	defer root.Close() //nolint:errcheck // read only
+	defer root.Close()
 	self, err := root.Open(".")
 	if err != nil {
 		return &SpoolError{"open", ".", err}
 	}
-	defer self.Close() //nolint:errcheck // read only
+	defer self.Close()
 	if err := root.Rename(id, discarded+id); err != nil {
 		return &SpoolError{"rename", id, err}
 	}

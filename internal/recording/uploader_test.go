@@ -207,7 +207,7 @@ func TestUploadWhileRunning(t *testing.T) {
 			if err != nil {
 				return fmt.Errorf("reader: %w", err)
 			}
-			defer rec.Close() //nolint:errcheck // read only
+			defer rec.Close()
 			for i := range rec.entries {
 				if _, err := rec.read(context.Background(), rec.entries[i].Name); err != nil {
 					t.Errorf("before %s of %s: %v", op, key, err)

@@ -108,7 +108,7 @@ func verifyFile(ctx context.Context, src files, e *Entry, byHash map[Hash]string
 	if err != nil {
 		return 0, err
 	}
-	defer body.Close() //nolint:errcheck // read only
+	defer body.Close()
 	hash := sha256.New()
 	n, err := io.Copy(hash, body)
 	if err != nil {
