@@ -25,7 +25,7 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
-    files: ['mock/**', 'e2e/**', '*.js'],
+    files: ['mock/**', 'e2e/**', 'bench/**', '*.js'],
     languageOptions: { globals: { ...globals.node, ...globals.browser } },
   },
   {

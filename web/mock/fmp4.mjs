@@ -58,16 +58,9 @@ function encode(folder, { name, size, rate, seconds, still, offset }) {
   for (const [i, moof] of top.entries()) {
     if (moof.type !== 'moof') continue;
     const mdat = top[i + 1];
-    const bytes = Buffer.from(buffer.subarray(moof.start, mdat.end));
-    const root = { start: 0, end: moof.end - moof.start };
-    const traf = inside(bytes, root, 'traf');
-    const tfdt = inside(bytes, traf, 'tfdt');
-    const wide = bytes[tfdt.start + 8] === 1;
-    const own = wide ? Number(bytes.readBigUInt64BE(tfdt.start + 12)) : bytes.readUInt32BE(tfdt.start + 12);
-    const start = own + offset * timescale;
-    if (wide) bytes.writeBigUInt64BE(BigInt(start), tfdt.start + 12);
-    else bytes.writeUInt32BE(start, tfdt.start + 12);
-    fragments.push({ bytes, start, sync: isSync(bytes, traf) });
+    const read = readMoof(buffer, moof);
+    const start = read.start + offset * timescale;
+    fragments.push({ bytes: writeFragment(start, read, buffer.subarray(mdat.start, mdat.end)), start, sync: read.sync });
   }
   for (const [i, fragment] of fragments.entries()) {
     fragment.duration = (fragments[i + 1]?.start ?? (offset + seconds) * timescale) - fragment.start;
@@ -79,29 +72,63 @@ function encode(folder, { name, size, rate, seconds, still, offset }) {
   return { init, codec: `avc1.${hex.join('')}`, fragments };
 }
 
-/** Tells whether a fragment's first sample is a key frame, by the sample flags of trun or tfhd. */
-function isSync(bytes, traf) {
-  const trun = inside(bytes, traf, 'trun');
-  const flags = bytes.readUInt32BE(trun.start + 8) & 0xffffff;
-  let at = trun.start + 16 + (flags & 1 ? 4 : 0);
-  if (flags & 4) return (bytes.readUInt32BE(at) & 0x10000) === 0;
-  if (flags & 0x400) {
-    at += (flags & 0x100 ? 4 : 0) + (flags & 0x200 ? 4 : 0);
-    return (bytes.readUInt32BE(at) & 0x10000) === 0;
+/** What ffmpeg wrote into a moof: { start, sync, samples: [{ duration, size }] }. */
+function readMoof(buffer, moof) {
+  const traf = inside(buffer, moof, 'traf');
+  const tfdt = inside(buffer, traf, 'tfdt');
+  const start = Number(buffer.readBigUInt64BE(tfdt.start + 12));
+  const tfhd = inside(buffer, traf, 'tfhd');
+  const defaults = { duration: buffer.readUInt32BE(tfhd.start + 16), size: buffer.readUInt32BE(tfhd.start + 20) };
+  const trun = inside(buffer, traf, 'trun');
+  const flags = buffer.readUInt32BE(trun.start + 8) & 0xffffff;
+  let at = trun.start + 20;
+  let sync = flags & 4 ? (buffer.readUInt32BE(at) & 0x10000) === 0 : false;
+  if (flags & 4) at += 4;
+  const samples = [];
+  for (let i = 0; i < buffer.readUInt32BE(trun.start + 12); i++) {
+    const next = (flag, otherwise) => {
+      if (!(flags & flag)) return otherwise;
+      at += 4;
+      return buffer.readUInt32BE(at - 4);
+    };
+    samples.push({ duration: next(0x100, defaults.duration), size: next(0x200, defaults.size) });
+    const sampleFlags = next(0x400);
+    if (i === 0 && sampleFlags !== undefined) sync = (sampleFlags & 0x10000) === 0;
+    next(0x800);
   }
-  const tfhd = inside(bytes, traf, 'tfhd');
-  const has = bytes.readUInt32BE(tfhd.start + 8) & 0xffffff;
-  if (!(has & 0x20)) return false;
-  let skip = tfhd.start + 16;
-  for (const [bit, size] of [
-    [1, 8],
-    [2, 4],
-    [8, 4],
-    [0x10, 4],
-  ]) {
-    if (has & bit) skip += size;
-  }
-  return (bytes.readUInt32BE(skip) & 0x10000) === 0;
+  return { start, sync, samples };
+}
+
+/** A fragment as the gateway writes them: a duration and a size for every sample. */
+function writeFragment(start, { sync, samples }, mdat) {
+  const box = (type, ...parts) => {
+    const body = Buffer.concat(parts);
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(body.length + 8);
+    head.write(type, 4, 'latin1');
+    return Buffer.concat([head, body]);
+  };
+  const words = (...numbers) => {
+    const out = Buffer.alloc(numbers.length * 4);
+    for (const [i, n] of numbers.entries()) out.writeUInt32BE(n, i * 4);
+    return out;
+  };
+  const moof = (dataOffset) =>
+    box(
+      'moof',
+      box('mfhd', words(0, 1)),
+      box(
+        'traf',
+        box('tfhd', words(0x020002, 1, 1)),
+        box('tfdt', words(1 << 24, 0, start)),
+        box(
+          'trun',
+          words(0x000305, samples.length, dataOffset, sync ? 0x02000000 : 0x01010000),
+          ...samples.map(({ duration, size }) => words(duration, size)),
+        ),
+      ),
+    );
+  return Buffer.concat([moof(moof(0).length + 8), mdat]);
 }
 
 /** The whole recording: { files: Map name → Buffer, index } with times in milliseconds, and its fragments. */

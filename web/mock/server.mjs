@@ -44,7 +44,7 @@ const find = (id) => {
 function indexOf(session) {
   const total = media.segments.at(-1).start_ms + media.segments.at(-1).duration_ms;
   const running = session.state !== 'ended';
-  const duration = running ? Math.min(total, 20_000 + Date.now() - born) : total;
+  const duration = running ? 20_000 + ((Date.now() - born) % (total - 20_000)) : total;
   const segments = media.segments
     .filter((s) => s.start_ms < duration)
     .map((s) => (running && s.start_ms + s.duration_ms > duration ? cut(s, duration) : s));

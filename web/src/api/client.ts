@@ -4,7 +4,12 @@ import type { components, paths } from './schema';
 
 export const apiBase = '/api/v1';
 
-export const api = createClient<paths>({ baseUrl: apiBase, credentials: 'same-origin' });
+export const api = createClient<paths>({
+  baseUrl: new URL(apiBase, window.location.href).href,
+  credentials: 'same-origin',
+  // Looked up with every request, so that tests can stand in for it.
+  fetch: (request) => globalThis.fetch(request),
+});
 
 type Schemas = components['schemas'];
 export type Me = Schemas['Me'];

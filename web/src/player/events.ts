@@ -64,7 +64,7 @@ function modifierOf(key: string): string | undefined {
 /** A key's character, where it makes one. The log may name a character by its keysym. */
 function characterOf(event: RecordingEvent): string | undefined {
   const key = str(event.key);
-  if ([...key].length === 1) return key;
+  if (Array.from(key).length === 1) return key;
   const keysym = num(event.keysym);
   if (keysym >= 0x20 && keysym <= 0xff && keysym !== 0x7f && key !== 'space')
     return String.fromCharCode(keysym);

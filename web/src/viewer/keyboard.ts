@@ -44,7 +44,7 @@ export function detectPlatform(nav: { platform: string; userAgent: string }): Pl
 }
 
 const isOption = (code: string) => code === 'AltLeft' || code === 'AltRight';
-const isPrintable = (key: string) => [...key].length === 1;
+const isPrintable = (key: string) => Array.from(key).length === 1;
 
 /**
  * Turns a browser's key events into the protocol's. It remembers which keys are down, so that each goes up as

@@ -55,8 +55,6 @@ const resizeMs = 350;
 /** Lays the picture out and turns what people do with it into messages. */
 export class Stage {
   readonly keyboard: Keyboard;
-  /** Ctrl+Alt+Shift, pressed alone and let go: the way out of the desktop for the keyboard. */
-  onEscape: (() => void) | null = null;
   private readonly cursor: CursorView;
   private readonly wheel = new WheelAccumulator();
   private readonly motion: LatestWins<RemotePoint & { buttons: number }>;
@@ -68,6 +66,7 @@ export class Stage {
   private buttons = 0;
   private resizeTimer: ReturnType<typeof setTimeout> | null = null;
   private escapeArmed = false;
+  private escape: (() => void) | null = null;
 
   private readonly el: StageElements;
 
@@ -123,6 +122,12 @@ export class Stage {
 
   focus(): void {
     this.el.keys.focus({ preventScroll: true });
+  }
+
+  /** Calls back on Ctrl+Alt+Shift, pressed alone and let go: the keyboard's way out of the desktop. */
+  watchEscape(escape: () => void): () => void {
+    this.escape = escape;
+    return () => (this.escape = null);
   }
 
   /** Presses keys in order and lets go in reverse. */
@@ -271,7 +276,7 @@ export class Stage {
   }
 
   private onKey(event: KeyboardEvent, down: boolean): void {
-    this.watchEscape(event, down);
+    this.checkEscape(event, down);
     if (!this.viewer.inControl) return;
     this.paste.flushRemote();
     const key: KeyLike = {
@@ -280,6 +285,8 @@ export class Stage {
       timeStamp: event.timeStamp,
       repeat: event.repeat,
       isComposing: event.isComposing,
+      // The only sign of an input method at work in some browsers.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated
       keyCode: event.keyCode,
       ctrlKey: event.ctrlKey,
       shiftKey: event.shiftKey,
@@ -299,13 +306,13 @@ export class Stage {
     for (const piece of splitUtf8(text, maxTextBytes)) this.viewer.sendInput({ t: 'text', text: piece });
   }
 
-  private watchEscape(event: KeyboardEvent, down: boolean): void {
+  private checkEscape(event: KeyboardEvent, down: boolean): void {
     if (down) {
       this.escapeArmed =
         event.ctrlKey && event.altKey && event.shiftKey && ['Control', 'Alt', 'Shift'].includes(event.key);
     } else if (this.escapeArmed) {
       this.escapeArmed = false;
-      this.onEscape?.();
+      this.escape?.();
     }
   }
 }

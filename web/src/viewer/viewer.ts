@@ -88,7 +88,7 @@ export class Viewer {
   private ticker: ReturnType<typeof setInterval> | null = null;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly noticeTimers = new Set<ReturnType<typeof setTimeout>>();
-  private stopped = true;
+  private running = false;
 
   constructor(
     private readonly session: string,
@@ -111,7 +111,7 @@ export class Viewer {
 
   /** Begins; stop must follow. */
   start(): void {
-    this.stopped = false;
+    this.running = true;
     window.addEventListener('pagehide', this.stop);
     window.addEventListener('online', this.retryNow);
     this.ticker = setInterval(() => void this.tick(), figuresMs);
@@ -120,8 +120,8 @@ export class Viewer {
 
   /** Ends the viewer, not the session. */
   readonly stop = (): void => {
-    if (this.stopped) return;
-    this.stopped = true;
+    if (!this.running) return;
+    this.running = false;
     window.removeEventListener('pagehide', this.stop);
     window.removeEventListener('online', this.retryNow);
     if (this.ticker !== null) clearInterval(this.ticker);
@@ -193,8 +193,13 @@ export class Viewer {
     this.noticeTimers.add(timer);
   }
 
+  /** A method, because the answer changes while something is awaited. */
+  private isRunning(): boolean {
+    return this.running;
+  }
+
   private connect(): void {
-    if (this.stopped) return;
+    if (!this.isRunning()) return;
     if (this.retryTimer !== null) clearTimeout(this.retryTimer);
     this.retryTimer = null;
     this.peer?.close();
@@ -215,7 +220,7 @@ export class Viewer {
     }
     this.peer = peer;
     peer.open(this.session, this.wantedRole).catch((error: unknown) => {
-      if (this.peer !== peer || this.stopped) return;
+      if (this.peer !== peer || !this.isRunning()) return;
       peer.close();
       this.peer = null;
       if (isTransient(error)) void this.onLost();
@@ -232,28 +237,28 @@ export class Viewer {
   private async onRefused(error: unknown): Promise<void> {
     try {
       const { ended, code, message } = await this.probe();
-      if (this.stopped) return;
+      if (!this.isRunning()) return;
       this.store.set({ phase: ended ? { name: 'ended', code, message } : { name: 'refused', error } });
     } catch {
-      if (!this.stopped) this.store.set({ phase: { name: 'refused', error } });
+      if (this.isRunning()) this.store.set({ phase: { name: 'refused', error } });
     }
   }
 
   private async onLost(): Promise<void> {
     const { phase } = this.store.get();
-    if (this.stopped || phase.name === 'ended' || phase.name === 'refused') return;
+    if (!this.isRunning() || phase.name === 'ended' || phase.name === 'refused') return;
     this.attempt++;
     this.store.set({ phase: { name: 'reconnecting', attempt: this.attempt } });
     const delay = retryDelay(this.attempt);
     try {
       const { ended, code, message } = await this.probe();
-      if (this.stopped) return;
+      if (!this.isRunning()) return;
       if (ended) {
         this.store.set({ phase: { name: 'ended', code, message } });
         return;
       }
     } catch (error) {
-      if (this.stopped) return;
+      if (!this.isRunning()) return;
       if (!isTransient(error)) {
         this.store.set({ phase: { name: 'refused', error } });
         return;

@@ -41,13 +41,10 @@ export function Toolbar(props: ToolbarProps) {
   const control = role === 'control';
 
   // Ctrl+Alt+Shift leads from the desktop to the tools.
-  useEffect(() => {
-    const { stage } = desktop;
-    stage.onEscape = () => frame.current?.querySelector<HTMLElement>('button, a')?.focus();
-    return () => {
-      stage.onEscape = null;
-    };
-  }, [desktop]);
+  useEffect(
+    () => desktop.stage.watchEscape(() => frame.current?.querySelector<HTMLElement>('button, a')?.focus()),
+    [desktop],
+  );
 
   const dockLabel = docked ? 'Hide these tools by themselves' : 'Keep these tools in sight';
   return (

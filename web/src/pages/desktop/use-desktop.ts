@@ -26,7 +26,7 @@ export function useDesktop(session: string, role: Role) {
       if (!element) return;
       const probe = async () => {
         try {
-          const s = await client.fetchQuery({ ...sessionQuery(session), staleTime: 0, retry: false });
+          const s = await client.query({ ...sessionQuery(session), staleTime: 0, retry: false });
           return {
             ended: s.state === 'ended',
             code: s.end?.code ?? 'ended',

@@ -1,6 +1,6 @@
 import { Button, PasswordInput, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, type FormEvent } from 'react';
+import { useState, type SyntheticEvent } from 'react';
 import { Navigate, useSearchParams } from 'react-router';
 import { api, unwrap } from '../../api/client';
 import { keys, meQuery } from '../../api/queries';
@@ -29,7 +29,7 @@ export function SignIn() {
 
   if (me) return <Navigate to={nextPath(params.get('next'))} replace />;
 
-  function submit(event: FormEvent) {
+  function submit(event: SyntheticEvent) {
     event.preventDefault();
     signIn.mutate();
   }

@@ -78,11 +78,11 @@ export function TargetsPage() {
           <TargetCard key={target.id} target={target} onConnect={() => connect.mutate(target)} />
         ))}
       </div>
-      {(connect.isPending || connect.error) && connect.variables && (
+      {(connect.isPending || connect.isError) && (
         <Connecting
           target={connect.variables}
           error={connect.error}
-          onRetry={() => connect.variables && connect.mutate(connect.variables)}
+          onRetry={() => connect.mutate(connect.variables)}
           onBack={() => connect.reset()}
         />
       )}
