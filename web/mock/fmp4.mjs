@@ -60,7 +60,11 @@ function encode(folder, { name, size, rate, seconds, still, offset }) {
     const mdat = top[i + 1];
     const read = readMoof(buffer, moof);
     const start = read.start + offset * timescale;
-    fragments.push({ bytes: writeFragment(start, read, buffer.subarray(mdat.start, mdat.end)), start, sync: read.sync });
+    fragments.push({
+      bytes: writeFragment(start, read, buffer.subarray(mdat.start, mdat.end)),
+      start,
+      sync: read.sync,
+    });
   }
   for (const [i, fragment] of fragments.entries()) {
     fragment.duration = (fragments[i + 1]?.start ?? (offset + seconds) * timescale) - fragment.start;
@@ -78,7 +82,10 @@ function readMoof(buffer, moof) {
   const tfdt = inside(buffer, traf, 'tfdt');
   const start = Number(buffer.readBigUInt64BE(tfdt.start + 12));
   const tfhd = inside(buffer, traf, 'tfhd');
-  const defaults = { duration: buffer.readUInt32BE(tfhd.start + 16), size: buffer.readUInt32BE(tfhd.start + 20) };
+  const defaults = {
+    duration: buffer.readUInt32BE(tfhd.start + 16),
+    size: buffer.readUInt32BE(tfhd.start + 20),
+  };
   const trun = inside(buffer, traf, 'trun');
   const flags = buffer.readUInt32BE(trun.start + 8) & 0xffffff;
   let at = trun.start + 20;

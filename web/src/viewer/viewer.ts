@@ -19,7 +19,8 @@ export type Phase =
   | { name: 'connecting'; step: 1 | 2 }
   | { name: 'live' }
   | { name: 'frozen'; message: string }
-  | { name: 'reconnecting'; attempt: number }
+  /** error: why the gateway did not take the offer, when it was that. */
+  | { name: 'reconnecting'; attempt: number; error: unknown }
   | { name: 'ended'; code: string; message: string }
   /** The gateway said no, and asking again would not help. */
   | { name: 'refused'; error: unknown };
@@ -223,7 +224,7 @@ export class Viewer {
       if (this.peer !== peer || !this.isRunning()) return;
       peer.close();
       this.peer = null;
-      if (isTransient(error)) void this.onLost();
+      if (isTransient(error)) void this.onLost(error);
       else void this.onRefused(error);
     });
   }
@@ -244,11 +245,11 @@ export class Viewer {
     }
   }
 
-  private async onLost(): Promise<void> {
+  private async onLost(cause?: unknown): Promise<void> {
     const { phase } = this.store.get();
     if (!this.isRunning() || phase.name === 'ended' || phase.name === 'refused') return;
     this.attempt++;
-    this.store.set({ phase: { name: 'reconnecting', attempt: this.attempt } });
+    this.store.set({ phase: { name: 'reconnecting', attempt: this.attempt, error: cause } });
     const delay = retryDelay(this.attempt);
     try {
       const { ended, code, message } = await this.probe();

@@ -3,6 +3,7 @@ import { useMutation } from '@tanstack/react-query';
 import { IconCircleCheck, IconPlugConnectedX, IconSnowflake } from '@tabler/icons-react';
 import { Link, useNavigate } from 'react-router';
 import { api, unwrap, type Session } from '../../api/client';
+import { ProblemError } from '../../api/problem';
 import { useCan, useMe } from '../../api/queries';
 import { ProblemNotice } from '../../components/states';
 import { Steps } from '../../components/steps';
@@ -43,6 +44,11 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
             The connection to the gateway broke. The session goes on and is being recorded; the picture comes
             back as soon as the network does{phase.attempt > 1 ? ` (try ${phase.attempt})` : ''}.
           </p>
+          {phase.error instanceof ProblemError && (
+            <div style={{ marginBottom: 22 }}>
+              <ProblemNotice error={phase.error} />
+            </div>
+          )}
           <div className={classes.actions}>
             <Button onClick={viewer.retryNow}>Try now</Button>
             <Button component={Link} to="/targets" variant="default">

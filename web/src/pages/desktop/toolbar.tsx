@@ -36,9 +36,10 @@ interface ToolbarProps {
 /** The strip of tools: docked above the desktop, or hidden at the window's upper edge until it is wanted. */
 export function Toolbar(props: ToolbarProps) {
   const { desktop, session, docked, mode, fullScreen, onDock, onMode, onFullScreen, onLeave } = props;
-  const { role } = useSyncExternalStore(desktop.viewer.store.subscribe, desktop.viewer.store.get);
+  const { role, phase } = useSyncExternalStore(desktop.viewer.store.subscribe, desktop.viewer.store.get);
   const frame = useRef<HTMLDivElement>(null);
   const control = role === 'control';
+  const over = phase.name === 'ended' || phase.name === 'refused';
 
   // Ctrl+Alt+Shift leads from the desktop to the tools.
   useEffect(
@@ -60,13 +61,17 @@ export function Toolbar(props: ToolbarProps) {
           </Link>
           <span className={classes.name}>{session.target.name}</span>
         </div>
-        {!control && <Watching session={session} viewer={desktop.viewer} />}
+        {!control && !over && <Watching session={session} viewer={desktop.viewer} />}
         {docked && <div className={classes.spring} />}
-        <Figures viewer={desktop.viewer} />
-        <div className={classes.rule} />
-        <ModeControl mode={mode} viewer={desktop.viewer} onMode={onMode} />
-        <div className={classes.rule} />
-        {control && (
+        {!over && (
+          <>
+            <Figures viewer={desktop.viewer} />
+            <div className={classes.rule} />
+            <ModeControl mode={mode} viewer={desktop.viewer} onMode={onMode} />
+            <div className={classes.rule} />
+          </>
+        )}
+        {control && !over && (
           <>
             <KeysMenu desktop={desktop} />
             <ClipboardPanel desktop={desktop} />
@@ -87,16 +92,18 @@ export function Toolbar(props: ToolbarProps) {
             {docked ? <IconPinnedFilled size={17} stroke={1.6} /> : <IconPinnedOff size={17} stroke={1.6} />}
           </Tool>
         )}
-        <Button
-          size="compact-sm"
-          ml={4}
-          variant="light"
-          color="brick"
-          leftSection={<IconPlugX size={16} stroke={1.7} />}
-          onClick={onLeave}
-        >
-          Disconnect
-        </Button>
+        {!over && (
+          <Button
+            size="compact-sm"
+            ml={4}
+            variant="light"
+            color="brick"
+            leftSection={<IconPlugX size={16} stroke={1.7} />}
+            onClick={onLeave}
+          >
+            Disconnect
+          </Button>
+        )}
       </div>
     </Frame>
   );

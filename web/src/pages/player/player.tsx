@@ -53,7 +53,7 @@ function Replay({ recording }: { recording: Recording }) {
   const entries = events.data?.entries ?? [];
 
   return (
-    <div className={classes.page}>
+    <div className={classes.page} data-wide>
       <Head recording={recording} />
       <div className={classes.columns}>
         <div className={classes.box} ref={box}>

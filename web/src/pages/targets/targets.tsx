@@ -9,7 +9,6 @@ import { Tag } from '../../components/badge';
 import { PageHead } from '../../components/page';
 import { Search } from '../../components/search';
 import { Empty, ProblemNotice } from '../../components/states';
-import { count } from '../../lib/format';
 import { useTitle } from '../../lib/use-title';
 import { desktopSizeWish } from '../../viewer/geometry';
 import { loadDisplayMode } from '../desktop/display-mode';
@@ -139,9 +138,7 @@ function TargetCard({ target, onConnect }: { target: Target; onConnect: () => vo
         </div>
       )}
       <div className={classes.foot}>
-        <span className={classes.address}>
-          {here.length > 0 ? `${count(here.length, 'session')} running` : ''}
-        </span>
+        <span className={classes.address}>{here.length > 0 ? `${here.length} running` : ''}</span>
         <span style={{ display: 'flex', gap: 8 }}>
           {mine && (
             <Button variant="light" size="sm" onClick={() => void navigate(`/sessions/${mine.id}`)}>
