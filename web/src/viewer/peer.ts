@@ -100,15 +100,18 @@ export class Peer {
     return this.pc.getStats();
   }
 
-  /** Ends the connection and tells the gateway so. May be called while the page is being left. */
-  close(): void {
+  /**
+   * Ends the connection, and tells the gateway so unless it ended it itself. May be called while the page is
+   * being left.
+   */
+  close(tell = true): void {
     if (this.abort.signal.aborted) return;
     this.abort.abort();
     for (const timer of [this.trickleTimer, this.silenceTimer]) if (timer !== null) clearTimeout(timer);
     this.pc.ontrack = this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
     this.control.onclose = this.control.onmessage = this.clipboard.onmessage = null;
     this.pc.close();
-    if (this.location) whep.close(this.location);
+    if (this.location && tell) whep.close(this.location);
   }
 
   private lose(): void {

@@ -310,7 +310,7 @@ export class Viewer {
     const { phase } = this.store.get();
     if (state === 'ended') {
       this.store.set({ phase: { name: 'ended', code, message } });
-      this.peer?.close();
+      this.peer?.close(false);
       this.peer = null;
     } else if (state === 'frozen') {
       this.store.set({ phase: { name: 'frozen', message } });

@@ -32,7 +32,12 @@ export function LeaveDialog({ opened, session, viewer, onLeave, onClose }: Leave
   }
 
   return (
-    <Modal opened={opened} onClose={onClose} title={`Disconnect from ${session.target.name}?`}>
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      returnFocus={false}
+      title={`Disconnect from ${session.target.name}?`}
+    >
       <p style={{ margin: '0 0 4px' }}>
         Leave the session running to come back to it later, or end it, which seals its recording.
       </p>

@@ -16,6 +16,7 @@ export function ModeControl({ mode, viewer, onMode }: ModeControlProps) {
     <Tooltip label={size ? `The desktop is ${size.width} × ${size.height}` : 'How the desktop is laid out'}>
       <SegmentedControl
         size="xs"
+        withItemsBorders={false}
         aria-label="How the desktop is laid into the window"
         value={mode}
         onChange={(value) => onMode(value)}
