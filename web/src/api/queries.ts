@@ -1,11 +1,4 @@
-import {
-  infiniteQueryOptions,
-  queryOptions,
-  useMutation,
-  useQuery,
-  useQueryClient,
-  useSuspenseQuery,
-} from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from '@tanstack/react-query';
 import { EventList, type Entry } from '../player/events';
 import { api, unwrap, type Me, type RecordingEvent } from './client';
 import { isUnauthorized } from './problem';
@@ -33,18 +26,6 @@ export const meQuery = queryOptions({
   },
   staleTime: 60_000,
 });
-
-/** The signed-in user; only inside pages that require one. */
-export function useMe(): Me {
-  const { data } = useSuspenseQuery(meQuery);
-  if (!data) throw new Error('this page needs a signed-in user');
-  return data;
-}
-
-export function useCan(): (permission: string) => boolean {
-  const { data } = useQuery(meQuery);
-  return (permission) => data?.permissions.includes(permission) ?? false;
-}
 
 export const targetsQuery = queryOptions({
   queryKey: keys.targets,

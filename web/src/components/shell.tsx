@@ -1,9 +1,9 @@
 import { Button, Menu } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { IconChevronDown, IconLogout } from '@tabler/icons-react';
 import { Suspense } from 'react';
 import { Link, NavLink, Outlet, useNavigate } from 'react-router';
-import { meQuery, useSignOut } from '../api/queries';
+import { useMe } from '../api/me';
+import { useSignOut } from '../api/queries';
 import { ColorSchemeMenu } from './color-scheme';
 import { Logo } from './logo';
 import { PageLoading } from './states';
@@ -51,7 +51,7 @@ export function Shell() {
 }
 
 function UserMenu() {
-  const { data: me } = useQuery(meQuery);
+  const me = useMe();
   const signOut = useSignOut();
   const navigate = useNavigate();
   return (
@@ -63,13 +63,13 @@ function UserMenu() {
           size="sm"
           px={10}
           rightSection={<IconChevronDown size={14} />}
-          aria-label={`Account: ${me?.username ?? ''}`}
+          aria-label={`Account: ${me.username}`}
         >
-          {me?.username}
+          {me.username}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>Signed in as {me?.username}</Menu.Label>
+        <Menu.Label>Signed in as {me.username}</Menu.Label>
         <Menu.Item
           leftSection={<IconLogout size={16} stroke={1.6} />}
           onClick={() => signOut.mutate(undefined, { onSettled: () => void navigate('/sign-in') })}

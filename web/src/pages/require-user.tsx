@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Navigate, Outlet, useLocation } from 'react-router';
+import { MeContext } from '../api/me';
 import { meQuery } from '../api/queries';
 import { PageLoading, ProblemNotice } from '../components/states';
 
@@ -7,7 +8,13 @@ import { PageLoading, ProblemNotice } from '../components/states';
 export function RequireUser() {
   const { data, error, refetch } = useQuery(meQuery);
   const location = useLocation();
-  if (data) return <Outlet />;
+  if (data) {
+    return (
+      <MeContext value={data}>
+        <Outlet />
+      </MeContext>
+    );
+  }
   if (data === null) {
     const next = location.pathname + location.search;
     const to = next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`;

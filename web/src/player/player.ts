@@ -99,6 +99,7 @@ export class Player {
     this.loader = new Loader(fetchFile, signal);
     this.ticker = setInterval(() => this.tick(), tickMs);
     video.addEventListener('error', () => void this.onMediaError(), { signal });
+    video.addEventListener('ended', () => this.tick(), { signal });
     video.addEventListener('loadeddata', () => this.store.set({ ready: true }), { signal });
   }
 

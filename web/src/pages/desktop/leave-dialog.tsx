@@ -1,6 +1,7 @@
 import { Button, Group, Modal } from '@mantine/core';
 import type { Session } from '../../api/client';
-import { useCan, useMe, useTerminate } from '../../api/queries';
+import { useCan, useMe } from '../../api/me';
+import { useTerminate } from '../../api/queries';
 import { ProblemNotice } from '../../components/states';
 import type { Viewer } from '../../viewer/viewer';
 

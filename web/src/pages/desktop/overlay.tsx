@@ -4,7 +4,7 @@ import { IconCircleCheck, IconPlugConnectedX, IconSnowflake } from '@tabler/icon
 import { Link, useNavigate } from 'react-router';
 import { api, unwrap, type Session } from '../../api/client';
 import { ProblemError } from '../../api/problem';
-import { useCan, useMe } from '../../api/queries';
+import { useCan, useMe } from '../../api/me';
 import { ProblemNotice } from '../../components/states';
 import { Steps } from '../../components/steps';
 import type { Phase, Viewer } from '../../viewer/viewer';

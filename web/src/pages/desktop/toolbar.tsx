@@ -10,7 +10,7 @@ import {
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Session } from '../../api/client';
-import { useMe } from '../../api/queries';
+import { useMe } from '../../api/me';
 import { Logo } from '../../components/logo';
 import { bitrate } from '../../lib/format';
 import type { DisplayMode } from '../../viewer/geometry';

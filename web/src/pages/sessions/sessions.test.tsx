@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, expect, it, vi } from 'vitest';
 import type { Session } from '../../api/client';
-import { keys } from '../../api/queries';
+import { MeContext } from '../../api/me';
 import { answer, renderRoutes } from '../../testing/app';
 import { SessionsPage } from './sessions';
 
@@ -25,14 +25,20 @@ async function open(permissions: string[]) {
     'GET /sessions': () => [200, { sessions: [session('A', 'alice'), session('B', 'me')] }],
     'POST /sessions/A/terminate': () => [204],
   });
-  const { client, router } = renderRoutes(
+  const { router } = renderRoutes(
     [
       { path: '/', element: null },
-      { path: '/sessions', element: <SessionsPage /> },
+      {
+        path: '/sessions',
+        element: (
+          <MeContext value={me}>
+            <SessionsPage />
+          </MeContext>
+        ),
+      },
     ],
     '/',
   );
-  client.setQueryData(keys.me, me);
   await router.navigate('/sessions');
   const table = await screen.findByRole('table', { name: 'Running sessions' });
   const row = (name: string) => within(table).getByText(`Desk of ${name}`).closest('tr') as HTMLElement;

@@ -4,7 +4,8 @@ import { IconEye, IconPlayerPlay, IconPlugConnected } from '@tabler/icons-react'
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Session } from '../../api/client';
-import { endedSessionsQuery, runningSessionsQuery, useCan, useMe, useTerminate } from '../../api/queries';
+import { useCan, useMe } from '../../api/me';
+import { endedSessionsQuery, runningSessionsQuery, useTerminate } from '../../api/queries';
 import { SessionBadge } from '../../components/badge';
 import { Confirm } from '../../components/confirm';
 import { PageHead } from '../../components/page';

@@ -61,6 +61,7 @@ export function SignIn() {
               />
               <PasswordInput
                 label="Password"
+                visibilityToggleButtonProps={{ 'aria-label': 'Show the characters', tabIndex: 0 }}
                 name="password"
                 autoComplete="current-password"
                 required
