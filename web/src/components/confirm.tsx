@@ -17,7 +17,7 @@ interface ConfirmProps {
 /** Asks before something that cannot be undone. */
 export function Confirm({ opened, title, action, busy, error, children, onConfirm, onClose }: ConfirmProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title={title} fw={500}>
+    <Modal opened={opened} onClose={onClose} title={title}>
       {children}
       {error ? <ProblemNotice error={error} /> : null}
       <Group justify="flex-end" mt="lg" gap="sm">

@@ -93,6 +93,7 @@ export const theme = createTheme({
         centered: true,
         radius: 'md',
         overlayProps: { backgroundOpacity: 0.5 },
+        styles: { title: { fontWeight: 600 } },
       },
     },
     Tooltip: { defaultProps: { openDelay: 350, withArrow: false, fz: 'xs' } },

@@ -65,6 +65,8 @@ export class Stage {
   private mode: DisplayMode = 'fit';
   private buttons = 0;
   private resizeTimer: ReturnType<typeof setTimeout> | null = null;
+  /** The desktop size last asked for. */
+  private wished: Size | null = null;
   private escapeArmed = false;
   private escape: (() => void) | null = null;
 
@@ -113,6 +115,7 @@ export class Stage {
 
   setMode(mode: DisplayMode): void {
     this.mode = mode;
+    this.wished = null;
     this.relayout();
   }
 
@@ -184,7 +187,12 @@ export class Stage {
     if (this.resizeTimer !== null) clearTimeout(this.resizeTimer);
     this.resizeTimer = null;
     if (this.mode !== 'resize') return;
-    this.resizeTimer = setTimeout(() => this.viewer.requestSize(desktopSizeWish(room, dpr)), resizeMs);
+    const wish = desktopSizeWish(room, dpr);
+    // Once: a target that takes another size instead must not be asked for ever.
+    if (this.wished?.width === wish.width && this.wished.height === wish.height) return;
+    this.resizeTimer = setTimeout(() => {
+      if (this.viewer.requestSize(wish)) this.wished = wish;
+    }, resizeMs);
   }
 
   private point(event: MouseEvent): RemotePoint {

@@ -172,11 +172,14 @@ export class Viewer {
     for (const message of messages) this.peer?.sendClipboard(message);
   }
 
-  requestSize(size: Size): void {
+  /** Asks the target for a desktop size; false when it cannot be asked now. */
+  requestSize(size: Size): boolean {
     const { resizable, size: present } = this.store.get();
-    if (!this.inControl || !resizable) return;
-    if (present?.width === size.width && present.height === size.height) return;
-    this.peer?.sendControl({ t: 'resize', ...size });
+    if (!this.inControl || !resizable || !this.peer) return false;
+    if (present?.width !== size.width || present.height !== size.height) {
+      this.peer.sendControl({ t: 'resize', ...size });
+    }
+    return true;
   }
 
   dismiss(notice: number): void {

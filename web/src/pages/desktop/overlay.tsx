@@ -87,7 +87,7 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
 
 function Sheet({ veil = false, children }: { veil?: boolean; children: React.ReactNode }) {
   return (
-    <div className={classes.overlay} data-veil={veil} role="status">
+    <div className={`v-dark ${classes.overlay ?? ''}`} data-veil={veil} role="status">
       <div className={classes.box}>{children}</div>
     </div>
   );

@@ -16,7 +16,7 @@ export function Connecting({ target, error, onRetry, onBack }: ConnectingProps) 
   return (
     <FocusTrap active>
       <div
-        className={classes.stage}
+        className={`v-dark ${classes.stage ?? ''}`}
         role="dialog"
         aria-modal="true"
         aria-label={`Connecting to ${target.name}`}
