@@ -1,4 +1,5 @@
 import type { Recording, Session } from '../api/client';
+import { endedOnPurpose } from '../lib/ends';
 import { count } from '../lib/format';
 import classes from './badge.module.css';
 
@@ -32,11 +33,8 @@ const sessionStates = {
   ended: { tone: 'quiet', label: 'Ended', pulse: false },
 } as const;
 
-/** Ends that nobody asked for. */
-const goodEnds = new Set(['user_disconnected', 'terminated', 'user_terminated', 'target_closed', 'shutdown']);
-
 export function SessionBadge({ session }: { session: Session }) {
-  if (session.state === 'ended' && session.end && !goodEnds.has(session.end.code)) {
+  if (session.state === 'ended' && session.end && !endedOnPurpose(session.end.code)) {
     return <Badge tone="bad" label="Ended with an error" title={session.end.message} />;
   }
   return <Badge {...sessionStates[session.state]} />;

@@ -20,15 +20,19 @@ export class FigureMeter {
   private ping: { id: number; at: number } | null = null;
   private pingMs: number | null = null;
   private nextPing = 1;
+  /** Pings sent since the last answer. */
+  unanswered = 0;
 
   /** The id of a ping that is sent now. */
   pinged(now: number): number {
     const id = this.nextPing++;
     this.ping = { id, at: now };
+    this.unanswered++;
     return id;
   }
 
   ponged(id: number, now: number): void {
+    this.unanswered = 0;
     if (this.ping?.id === id) this.pingMs = now - this.ping.at;
   }
 
@@ -65,6 +69,7 @@ export class FigureMeter {
     this.last = null;
     this.ping = null;
     this.pingMs = null;
+    this.unanswered = 0;
   }
 }
 

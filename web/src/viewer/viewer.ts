@@ -58,7 +58,8 @@ export interface ViewerHandlers {
 }
 
 const figuresMs = 1000;
-const pingEvery = 2;
+/** So many pings without an answer mean that the connection is gone, whatever the browser still hopes for. */
+const maxUnanswered = 4;
 const noticeMs = 8000;
 const firstRetryMs = 300;
 const maxRetryMs = 8000;
@@ -85,7 +86,8 @@ export class Viewer {
   private nextNotice = 1;
   private nextMotion = 1;
   private attempt = 0;
-  private ticks = 0;
+  /** The gateway has greeted this connection, so it answers pings. */
+  private greeted = false;
   private ticker: ReturnType<typeof setInterval> | null = null;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly noticeTimers = new Set<ReturnType<typeof setTimeout>>();
@@ -208,6 +210,7 @@ export class Viewer {
     this.retryTimer = null;
     this.peer?.close();
     this.meter.reset();
+    this.greeted = false;
     this.clips = new ClipAssembler();
     let peer: Peer;
     try {
@@ -274,6 +277,7 @@ export class Viewer {
   private onControl(m: ControlIncoming): void {
     switch (m.t) {
       case 'hello':
+        this.greeted = true;
         this.store.set({
           role: m.role,
           desktopName: m.name,
@@ -336,8 +340,13 @@ export class Viewer {
   private async tick(): Promise<void> {
     const { peer } = this;
     if (!peer) return;
-    if (this.ticks++ % pingEvery === 0)
-      peer.sendControl({ t: 'ping', id: this.meter.pinged(performance.now()) });
+    if (this.meter.unanswered >= maxUnanswered) {
+      peer.close();
+      this.peer = null;
+      void this.onLost();
+      return;
+    }
+    if (this.greeted) peer.sendControl({ t: 'ping', id: this.meter.pinged(performance.now()) });
     const report = await peer.getStats();
     if (this.peer !== peer) return;
     const stats: Record<string, unknown>[] = [];

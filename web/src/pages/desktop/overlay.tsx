@@ -7,13 +7,11 @@ import { ProblemError } from '../../api/problem';
 import { useCan, useMe } from '../../api/me';
 import { ProblemNotice } from '../../components/states';
 import { Steps } from '../../components/steps';
+import { endedOnPurpose } from '../../lib/ends';
 import type { Phase, Viewer } from '../../viewer/viewer';
 import classes from './desktop.module.css';
 
 const steps = ['Reaching the target', 'Agreeing on the video', 'Waiting for the first picture'];
-
-/** Ends somebody chose, as opposed to failures. */
-const chosenEnds = new Set(['user_disconnected', 'terminated', 'user_terminated', 'shutdown']);
 
 interface OverlayProps {
   phase: Phase;
@@ -101,7 +99,7 @@ function Ended({ code, message, session }: { code: string; message: string; sess
     mutationFn: async () => unwrap(await api.POST('/sessions', { body: { target_id: session.target.id } })),
     onSuccess: (next) => navigate(`/sessions/${next.id}`),
   });
-  const chosen = chosenEnds.has(code);
+  const chosen = endedOnPurpose(code);
   return (
     <Sheet>
       <h2>

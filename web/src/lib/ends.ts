@@ -1,0 +1,6 @@
+/** Codes of ends that somebody chose (internal/api/openapi.yaml, End), as opposed to failures. */
+const chosen = new Set(['user_disconnected', 'user_terminated', 'terminated', 'shutdown', 'orphaned']);
+
+export function endedOnPurpose(code: string): boolean {
+  return chosen.has(code);
+}
