@@ -297,7 +297,11 @@ inConsole('player: follows a session that still runs', async (page) => {
   );
   await page.getByRole('button', { name: 'Go live' }).click();
   await page.getByRole('button', { name: 'Live', exact: true }).waitFor();
-  const from = await video(page);
+  const from = await eventually(
+    () => video(page),
+    (v) => v.currentTime > 16 && v.readyState >= 2 && !v.seeking,
+    'the edge',
+  );
   await eventually(
     () => video(page),
     (v) => v.currentTime > from.currentTime + 4 && v.readyState >= 2,

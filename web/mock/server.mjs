@@ -40,11 +40,15 @@ const find = (id) => {
   return session;
 };
 
-/** The index as of now: recordings that run grow in real time, 20 s long when the mock starts. */
+/** When each running recording was first asked for. */
+const births = new Map();
+
+/** The index as of now: recordings that run grow in real time, from 20 s when they are first asked for. */
 function indexOf(session) {
   const total = media.segments.at(-1).start_ms + media.segments.at(-1).duration_ms;
   const running = session.state !== 'ended';
-  const duration = running ? 20_000 + ((Date.now() - born) % (total - 20_000)) : total;
+  if (!births.has(session.id)) births.set(session.id, Date.now());
+  const duration = running ? Math.min(total, 20_000 + Date.now() - births.get(session.id)) : total;
   const segments = media.segments
     .filter((s) => s.start_ms < duration)
     .map((s) => (running && s.start_ms + s.duration_ms > duration ? cut(s, duration) : s));
