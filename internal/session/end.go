@@ -1,0 +1,171 @@
+package session
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/stream"
+)
+
+// EndCode says why a session ended, or is frozen, for programs. The strings are stable: they are in recordings, in the
+// database and in the API.
+type EndCode string
+
+// The reasons people and the gateway give.
+const (
+	// EndUserDisconnected: the person is done.
+	EndUserDisconnected EndCode = "user_disconnected"
+	// EndTerminated: somebody ended it.
+	EndTerminated EndCode = "terminated"
+	// EndOrphaned: nobody watched for the orphan timeout.
+	EndOrphaned EndCode = "orphaned"
+	// EndShutdown: the gateway is stopping.
+	EndShutdown EndCode = "shutdown"
+	// EndConnectCancelled: whoever asked for the session went away before it was there.
+	EndConnectCancelled EndCode = "connect_cancelled"
+)
+
+// The reasons that lie with the target.
+const (
+	EndTargetUnreachable   EndCode = "target_unreachable"
+	EndTargetTimeout       EndCode = "target_timeout"
+	EndTargetWrongProtocol EndCode = "target_wrong_protocol"
+	EndTargetSecurity      EndCode = "target_security"
+	EndTargetCertificate   EndCode = "target_certificate"
+	EndTargetAuthFailed    EndCode = "target_auth_failed"
+	EndTargetProtocolError EndCode = "target_protocol_error"
+	EndTargetClosed        EndCode = "target_closed"
+)
+
+// The reasons that lie with the gateway.
+const (
+	// EndRecordingFailed: the session could not be recorded any more.
+	EndRecordingFailed EndCode = "recording_failed"
+	// EndSpoolFull: there was no room left to record it.
+	EndSpoolFull EndCode = "spool_full"
+	// EndWorkerCrashed: the session's process ended without having been told to.
+	EndWorkerCrashed EndCode = "worker_crashed"
+	// EndWorkerHung: the session's process did not answer and was killed.
+	EndWorkerHung EndCode = "worker_hung"
+	// EndServeGone: the control plane ended without a word.
+	EndServeGone EndCode = "serve_gone"
+	// EndNoPort: every media port is in use.
+	EndNoPort EndCode = "no_media_port"
+	// EndSandbox: the process could not be locked in as the configuration requires.
+	EndSandbox EndCode = "sandbox_unavailable"
+	// EndInternal: a fault of the gateway.
+	EndInternal EndCode = "internal_error"
+)
+
+// messages are the reasons in plain words, used where nobody gives better ones.
+var messages = map[EndCode]string{
+	EndUserDisconnected:    "The session was disconnected.",
+	EndTerminated:          "The session was ended.",
+	EndOrphaned:            "Nobody was watching any more.",
+	EndShutdown:            "The gateway is stopping.",
+	EndConnectCancelled:    "The caller went away before the desktop was there.",
+	EndTargetUnreachable:   "The desktop cannot be reached.",
+	EndTargetTimeout:       "The desktop did not answer in time.",
+	EndTargetWrongProtocol: "What answers there is not a desktop of this kind.",
+	EndTargetSecurity:      "The desktop offers no security that is allowed here.",
+	EndTargetCertificate:   "The desktop's certificate was not accepted.",
+	EndTargetAuthFailed:    "The desktop refused the credentials.",
+	EndTargetProtocolError: "The desktop sent something that makes no sense.",
+	EndTargetClosed:        "The desktop closed the connection.",
+	EndRecordingFailed:     "The session could not be recorded any more.",
+	EndSpoolFull:           "There is no room left to record the session.",
+	EndWorkerCrashed:       "The session's process broke down.",
+	EndWorkerHung:          "The session's process did not answer any more.",
+	EndServeGone:           "The gateway's control plane is gone.",
+	EndNoPort:              "The gateway has no free media port.",
+	EndSandbox:             "The session's process could not be locked in.",
+	EndInternal:            "Something went wrong in the gateway.",
+}
+
+// Message is the reason in plain words, empty for a code this package does not know.
+func (c EndCode) Message() string { return messages[c] }
+
+// End is why a session ended or is frozen.
+type End struct {
+	Code    EndCode
+	Message string // a sentence for people
+}
+
+// NewEnd returns the reason with its plain message and, in brackets, detail where there is some.
+func NewEnd(code EndCode, detail string) End {
+	message := code.Message()
+	if detail != "" {
+		message = strings.TrimSuffix(message, ".") + " (" + detail + ")."
+	}
+	return End{code, message}
+}
+
+// filled gives a reason without words its plain message.
+func (e End) filled() End {
+	if e.Code == "" {
+		e.Code = EndTerminated
+	}
+	if e.Message == "" {
+		e.Message = e.Code.Message()
+	}
+	return e
+}
+
+// targetEnds maps what a Source returns to codes. The first that matches counts.
+var targetEnds = []struct {
+	err  error
+	code EndCode
+}{
+	{desktop.ErrAuth, EndTargetAuthFailed},
+	{desktop.ErrCertificate, EndTargetCertificate},
+	{desktop.ErrSecurity, EndTargetSecurity},
+	{desktop.ErrWrongProtocol, EndTargetWrongProtocol},
+	{desktop.ErrProtocol, EndTargetProtocolError},
+	{desktop.ErrSize, EndTargetProtocolError},
+	{desktop.ErrTimeout, EndTargetTimeout},
+	{desktop.ErrTargetGone, EndTargetClosed},
+}
+
+// TargetEnd is the reason a session ended with what its Source returned.
+func TargetEnd(err error) End {
+	if err == nil {
+		return NewEnd(EndTargetClosed, "")
+	}
+	for _, t := range targetEnds {
+		if errors.Is(err, t.err) {
+			return NewEnd(t.code, detail(err, t.err))
+		}
+	}
+	return NewEnd(EndInternal, detail(err, nil))
+}
+
+// detail is the part of an error's text that its code does not say already. Errors of sources are meant to be read by
+// people and hold neither credentials nor bytes of the wire.
+func detail(err, kind error) string {
+	text := err.Error()
+	if kind != nil {
+		text = strings.Replace(text, kind.Error(), "", 1)
+	}
+	var parts []string
+	for i, part := range strings.Split(text, ": ") {
+		part = strings.Trim(part, ": ")
+		if part == "" || i == 0 && !strings.Contains(part, " ") { // the name of a package
+			continue
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ": ")
+}
+
+// recorderEnd is the reason of a session whose recorder failed.
+func recorderEnd(err error) End {
+	switch {
+	case errors.Is(err, recording.ErrSpoolFull):
+		return NewEnd(EndSpoolFull, "")
+	case errors.Is(err, stream.ErrOverflow), errors.Is(err, recording.ErrOverflow):
+		return NewEnd(EndRecordingFailed, "the disk is too slow")
+	}
+	return NewEnd(EndRecordingFailed, "")
+}
