@@ -2,4 +2,5 @@ package main
 
 import "github.com/spf13/cobra"
 
-func extraCommands() []*cobra.Command { return nil }
+// extraCommands are the commands that are not for people.
+func extraCommands() []*cobra.Command { return []*cobra.Command{newWorkerCommand()} }

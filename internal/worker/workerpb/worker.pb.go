@@ -5,7 +5,8 @@
 // source: worker.proto
 
 // The control protocol between `vitrine serve` and one `vitrine worker`, spoken over an inherited socketpair.
-// The worker is the gRPC server and accepts exactly one connection.
+// The worker is the gRPC server and accepts exactly one connection. Why Start failed is told by a StateChanged in the
+// details of its status.
 
 package workerpb
 
@@ -547,7 +548,9 @@ func (x *RecordingOptions) GetMaxSpoolBytes() uint64 {
 }
 
 type StartResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How far the worker has locked itself in: "full", "partial" or "off".
+	Sandbox       string `protobuf:"bytes,1,opt,name=sandbox,proto3" json:"sandbox,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -580,6 +583,13 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
 	return file_worker_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StartResponse) GetSandbox() string {
+	if x != nil {
+		return x.Sandbox
+	}
+	return ""
 }
 
 type WatchRequest struct {
@@ -1568,8 +1578,9 @@ const file_worker_proto_rawDesc = "" +
 	"\x10RecordingOptions\x12\x12\n" +
 	"\x04keys\x18\x01 \x01(\tR\x04keys\x12$\n" +
 	"\x0emin_free_bytes\x18\x02 \x01(\x04R\fminFreeBytes\x12&\n" +
-	"\x0fmax_spool_bytes\x18\x03 \x01(\x04R\rmaxSpoolBytes\"\x0f\n" +
-	"\rStartResponse\"\x0e\n" +
+	"\x0fmax_spool_bytes\x18\x03 \x01(\x04R\rmaxSpoolBytes\")\n" +
+	"\rStartResponse\x12\x18\n" +
+	"\asandbox\x18\x01 \x01(\tR\asandbox\"\x0e\n" +
 	"\fWatchRequest\"\xfc\x01\n" +
 	"\x05Event\x127\n" +
 	"\x05state\x18\x01 \x01(\v2\x1f.vitrine.worker.v1.StateChangedH\x00R\x05state\x12@\n" +

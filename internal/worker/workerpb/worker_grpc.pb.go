@@ -5,7 +5,8 @@
 // source: worker.proto
 
 // The control protocol between `vitrine serve` and one `vitrine worker`, spoken over an inherited socketpair.
-// The worker is the gRPC server and accepts exactly one connection.
+// The worker is the gRPC server and accepts exactly one connection. Why Start failed is told by a StateChanged in the
+// details of its status.
 
 package workerpb
 

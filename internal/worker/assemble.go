@@ -1,0 +1,145 @@
+package worker
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/session"
+	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/stream"
+	"github.com/vitrine-psm/vitrine/proxy/vncclient"
+	"github.com/vitrine-psm/vitrine/proxy/webrtcserver"
+)
+
+// assembly is a session put together from the real parts.
+type assembly struct {
+	session  *session.Session
+	recorder *recording.Recorder
+	door     *webrtcserver.Server
+	target   net.Conn
+}
+
+// startSize is the size of the picture until the target has told its own.
+var startSize = image.Pt(1024, 768)
+
+// assemble makes the parts and joins them. It opens and reads all that will ever be needed, for after it the process is
+// locked in. The recording is open when it returns; when it fails what was opened of it is sealed.
+func assemble(o Options, in *inherited, req *workerpb.StartRequest, f *feed) (*assembly, error) {
+	if p := req.GetTarget().GetProtocol(); p != "vnc" {
+		return nil, fmt.Errorf("worker: protocol %q of the target is not known", p)
+	}
+	if n := len(req.GetPublicAddresses()); n > maxPublicAddresses {
+		return nil, fmt.Errorf("worker: %d public addresses exceed %d", n, maxPublicAddresses)
+	}
+	origin := time.Now() // 0 on the session's clock, for hub and recorder alike
+	fb, err := desktop.NewFramebuffer(startSize)
+	if err != nil {
+		return nil, err
+	}
+	hub, err := stream.NewHub(stream.HubConfig{
+		Framebuffer: fb, Logger: o.Logger, Origin: origin,
+		FPSCap: int(req.GetEncoding().GetFrameRate()), MaxBitrate: int(req.GetEncoding().GetMaxBitrate()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	recorder, err := newRecorder(o, req, hub, origin, f)
+	if err != nil {
+		return nil, err
+	}
+	a, err := join(o, in, req, fb, hub, recorder, f)
+	if err != nil {
+		end := startEnd(err)
+		return nil, errors.Join(err, recorder.Seal(recording.EndReason{Code: string(end.Code), Message: end.Message}))
+	}
+	return a, nil
+}
+
+func newRecorder(o Options, req *workerpb.StartRequest, hub *stream.Hub, origin time.Time, f *feed) (*recording.Recorder, error) {
+	target := req.GetTarget()
+	return recording.NewRecorder(o.Spool, recording.SessionInfo{
+		SessionID: req.GetSessionId(), StartedAt: origin, ClientAddress: req.GetClientAddress(), Recorder: "vitrine " + o.Version,
+		User:   recording.Person{ID: req.GetUser().GetId(), Name: req.GetUser().GetName()},
+		Target: recording.Target{ID: target.GetId(), Name: target.GetName(), Protocol: target.GetProtocol(), Address: target.GetAddress()},
+	}, recording.Options{
+		Keys:         recording.KeyMode(req.GetRecording().GetKeys()),
+		MinFreeBytes: req.GetRecording().GetMinFreeBytes(), MaxSpoolBytes: req.GetRecording().GetMaxSpoolBytes(),
+		RequestIDR: hub.RequestIDR, OnClosed: f.fileClosed, Logger: o.Logger,
+	})
+}
+
+// join makes the target and the browser's door and joins everything to a session.
+func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Framebuffer, hub *stream.Hub,
+	recorder *recording.Recorder, f *feed,
+) (*assembly, error) {
+	target := req.GetTarget()
+	s, err := session.New(session.Config{
+		Framebuffer: fb, Hub: hub, Recorder: recorder, Observer: f, Logger: o.Logger,
+		Policy: session.Policy{
+			ViewOnly: target.GetViewOnly(), ClipboardToTarget: target.GetClipboardToTarget(), ClipboardFromTarget: target.GetClipboardFromTarget(),
+		},
+		OrphanTimeout: time.Duration(req.GetOrphanTimeoutSeconds()) * time.Second,
+		Size:          image.Pt(int(req.GetWidth()), int(req.GetHeight())),
+	})
+	if err != nil {
+		return nil, err
+	}
+	source, err := newSource(target, s, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	_, resizable := desktop.Source(source).(desktop.Resizer)
+	door, err := webrtcserver.New(webrtcserver.Config{
+		Conn: in.media, TCPListener: in.mediaTCP, PublicAddresses: req.GetPublicAddresses(), Logger: o.Logger.With("component", "webrtc"),
+		Video: hub, Screen: fb, Handler: doorHandler{s}, Session: req.GetSessionId(), Resizable: resizable && !target.GetViewOnly(),
+		Figures: func() webrtcserver.Figures {
+			stats := hub.Stats()
+			return webrtcserver.Figures{FrameRate: float64(stats.FPS), KilobitRate: float64(stats.BitsPerSecond) / 1000}
+		},
+		OnEstimate: hub.SetTarget,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Attach(source, browserDoor{door})
+	return &assembly{s, recorder, door, in.target}, nil
+}
+
+// newSource makes the target's side.
+func newSource(t *workerpb.Target, observer desktop.Observer, log *slog.Logger) (*vncclient.Client, error) {
+	tls := vncclient.TLSPolicy{ServerName: t.GetTls().GetServerName()}
+	if pem := t.GetTls().GetCaPem(); len(pem) > 0 {
+		tls.Roots = x509.NewCertPool()
+		if !tls.Roots.AppendCertsFromPEM(pem) {
+			return nil, errors.New("worker: no certificate among the target's authorities")
+		}
+	}
+	if hex := t.GetTls().GetFingerprint(); hex != "" {
+		var err error
+		if tls.Fingerprint, err = vncclient.ParseFingerprint(hex); err != nil {
+			return nil, err
+		}
+	}
+	return vncclient.New(vncclient.Config{
+		Username: t.GetUsername(), Password: vncclient.Secret(t.GetPassword()), TLS: tls, AllowPlaintext: t.GetAllowPlaintext(),
+		Observer: observer, Logger: log.With("component", "vnc"),
+	})
+}
+
+// startEnd is the reason of a session that could not be put together.
+func startEnd(err error) session.End {
+	switch _, disk := errors.AsType[*recording.SpoolError](err); {
+	case errors.Is(err, recording.ErrSpoolFull):
+		return session.NewEnd(session.EndSpoolFull, "")
+	case disk:
+		return session.NewEnd(session.EndRecordingFailed, "")
+	}
+	return session.NewEnd(session.EndInternal, "")
+}

@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"sync"
+
+	"github.com/vitrine-psm/vitrine/internal/session"
+	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+)
+
+// feed holds what serve has not been told yet. State, viewers and figures are kept as they are now, so nothing here
+// grows with a serve that does not listen but the names of files, which are bounded.
+type feed struct {
+	wake chan struct{} // capacity 1: there is something
+
+	mu      sync.Mutex
+	status  *workerpb.StateChanged // nil: told
+	viewers *workerpb.ViewersChanged
+	stats   *workerpb.Stats
+	files   []string
+	closed  bool
+}
+
+var _ session.Observer = (*feed)(nil)
+
+func newFeed() *feed { return &feed{wake: make(chan struct{}, 1)} }
+
+func (f *feed) change(fn func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// StatusChanged implements session.Observer.
+func (f *feed) StatusChanged(s session.Status) {
+	f.change(func() {
+		f.status = &workerpb.StateChanged{
+			State: states[s.State], Code: string(s.End.Code), Message: s.End.Message,
+			Width: uint32(s.Size.X), Height: uint32(s.Size.Y), DesktopName: s.DesktopName,
+		}
+	})
+}
+
+var states = map[session.State]workerpb.State{
+	session.StateConnecting: workerpb.State_STATE_CONNECTING,
+	session.StateActive:     workerpb.State_STATE_ACTIVE,
+	session.StateFrozen:     workerpb.State_STATE_FROZEN,
+	session.StateEnded:      workerpb.State_STATE_ENDED,
+}
+
+// ViewersChanged implements session.Observer.
+func (f *feed) ViewersChanged(viewers []session.Viewer) {
+	list := &workerpb.ViewersChanged{}
+	for _, v := range viewers {
+		list.Viewers = append(list.Viewers, &workerpb.Viewer{
+			Id: v.ID, Person: &workerpb.Person{Id: v.Person.ID, Name: v.Person.Name}, Role: string(v.Role), Address: v.Address,
+		})
+	}
+	f.change(func() { f.viewers = list })
+}
+
+// fileClosed tells that a file of the recording is complete.
+func (f *feed) fileClosed(name string) {
+	f.change(func() {
+		if len(f.files) == maxFeedFiles {
+			f.files = f.files[1:]
+		}
+		f.files = append(f.files, name)
+	})
+}
+
+func (f *feed) statsChanged(s session.Stats) {
+	f.change(func() {
+		f.stats = &workerpb.Stats{
+			Frames: s.Frames, Bytes: s.Bytes, FrameRate: s.FrameRate, Bitrate: s.Bitrate, Viewers: uint32(s.Viewers),
+			InputEvents: s.InputEvents, RecordedBytes: s.RecordedBytes,
+		}
+	})
+}
+
+// close lets the watcher go once it has heard everything.
+func (f *feed) close() { f.change(func() { f.closed = true }) }
+
+// take returns what was not told yet, the state last: once it says ended nothing comes any more. done is set when
+// there is nothing and never will be.
+func (f *feed) take() (events []*workerpb.Event, done bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range f.files {
+		events = append(events, &workerpb.Event{Event: &workerpb.Event_FileClosed{FileClosed: &workerpb.FileClosed{Name: name}}})
+	}
+	if f.viewers != nil {
+		events = append(events, &workerpb.Event{Event: &workerpb.Event_Viewers{Viewers: f.viewers}})
+	}
+	if f.stats != nil {
+		events = append(events, &workerpb.Event{Event: &workerpb.Event_Stats{Stats: f.stats}})
+	}
+	if f.status != nil {
+		events = append(events, &workerpb.Event{Event: &workerpb.Event_State{State: f.status}})
+	}
+	f.files, f.viewers, f.stats, f.status = nil, nil, nil, nil
+	return events, f.closed && len(events) == 0
+}

@@ -1,0 +1,50 @@
+package worker
+
+import "time"
+
+// Caps of the control protocol.
+const (
+	// maxRequestBytes bounds a request to the worker: certificate authorities of 1 MiB in Start, offers of 64 KiB.
+	maxRequestBytes = 2 << 20
+	// maxResponseBytes bounds what serve takes from a worker, which may have been taken over: an SDP answer, a list of viewers.
+	maxResponseBytes = 256 << 10
+	// maxFeedFiles bounds the names of closed files that wait to be told. Full: the oldest is forgotten, and the uploader
+	// finds it by looking.
+	maxFeedFiles = 1024
+	// maxLogLine bounds a line of a worker's log in bytes; longer ones are cut.
+	maxLogLine = 8 << 10
+	// logRate and logBurst bound the lines a second that are passed on of one worker's log. The burst has room for the
+	// last words of a crash.
+	logRate, logBurst = 50, 1000
+	// maxTextBytes bounds the texts a worker reports: names, reasons.
+	maxTextBytes = 4 << 10
+	// maxViewers bounds the viewers a worker reports.
+	maxViewers = 256
+	// maxPublicAddresses bounds the addresses in ICE candidates.
+	maxPublicAddresses = 16
+)
+
+// Times of the worker.
+const (
+	// startTimeout ends a worker nobody gives work to.
+	startTimeout = 30 * time.Second
+	// statsInterval is how often figures are told, when they have changed.
+	statsInterval = 2 * time.Second
+	// partTimeout is how long the last words of a worker may take to be fetched.
+	partTimeout = 3 * time.Second
+)
+
+// Times of the manager, where ManagerConfig has none.
+const (
+	defaultConnectTimeout = 20 * time.Second
+	defaultPingInterval   = 2 * time.Second
+	defaultPingTimeout    = 6 * time.Second
+	// callTimeout bounds a request to a worker whose caller sets no limit.
+	callTimeout = 10 * time.Second
+	// endTimeout is how long a worker may take to end in good order once it was told to: its own stages add up to less.
+	endTimeout = 25 * time.Second
+	// exitTimeout is how long it may take to exit once it has said that the session ended.
+	exitTimeout = 5 * time.Second
+	// keepAlive is how often a silent target's connection is probed.
+	keepAlive = 30 * time.Second
+)

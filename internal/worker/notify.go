@@ -1,0 +1,81 @@
+package worker
+
+import (
+	"sync"
+
+	"github.com/vitrine-psm/vitrine/internal/session"
+)
+
+// Observer hears what becomes of sessions. Calls about one session come one after the other, those about different ones
+// at the same time; a call may take its time without holding anything up.
+type Observer interface {
+	// SessionChanged tells how a session is now. Changes that follow fast are told together.
+	SessionChanged(s Snapshot)
+	// FileClosed tells that a file of the recording is complete and durable in the spool. A call may be lost when there
+	// are very many.
+	FileClosed(id, name string)
+	// SessionEnded is called last, once for each session whose worker was started, when that worker is gone. What it left
+	// in the spool belongs to serve from now on.
+	SessionEnded(id string, end session.End)
+}
+
+// notifier tells an Observer of one session in order, without its caller waiting.
+type notifier struct {
+	observer Observer
+	id       string
+	snapshot func() Snapshot
+	wake     chan struct{} // capacity 1: there is something to tell
+
+	mu      sync.Mutex
+	changed bool
+	files   []string // at most maxFeedFiles
+	end     *session.End
+}
+
+func newNotifier(o Observer, id string, snapshot func() Snapshot) *notifier {
+	return &notifier{observer: o, id: id, snapshot: snapshot, wake: make(chan struct{}, 1)}
+}
+
+func (n *notifier) note(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fn()
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (n *notifier) sessionChanged() { n.note(func() { n.changed = true }) }
+
+func (n *notifier) fileClosed(name string) {
+	n.note(func() {
+		if len(n.files) == maxFeedFiles {
+			n.files = n.files[1:]
+		}
+		n.files = append(n.files, name)
+	})
+}
+
+// sessionEnded is the last word.
+func (n *notifier) sessionEnded(end session.End) { n.note(func() { n.end = &end }) }
+
+// run tells until the session has ended.
+func (n *notifier) run() {
+	for range n.wake {
+		n.mu.Lock()
+		changed, files, end := n.changed, n.files, n.end
+		n.changed, n.files = false, nil
+		n.mu.Unlock()
+		if changed {
+			n.observer.SessionChanged(n.snapshot())
+		}
+		for _, name := range files {
+			n.observer.FileClosed(n.id, name)
+		}
+		if end != nil {
+			n.observer.SessionEnded(n.id, *end)
+			return
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"image"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/vitrine-psm/vitrine/internal/session"
+	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+)
+
+// Snapshot is how a session is at one moment, as its worker told.
+type Snapshot struct {
+	ID          string
+	State       session.State
+	End         session.End // why it is frozen or ended
+	Size        image.Point
+	DesktopName string
+	Viewers     []session.Viewer // not to be changed
+	Stats       session.Stats
+	StartedAt   time.Time
+	Sandbox     string // how far the worker has locked itself in: full, partial, off
+	PID         int    // of the worker
+}
+
+// stateNames reads the states of worker.proto.
+var stateNames = map[workerpb.State]session.State{
+	workerpb.State_STATE_CONNECTING: session.StateConnecting,
+	workerpb.State_STATE_ACTIVE:     session.StateActive,
+	workerpb.State_STATE_FROZEN:     session.StateFrozen,
+	workerpb.State_STATE_ENDED:      session.StateEnded,
+}
+
+// apply brings a snapshot up to date with what its worker says, which is believed within bounds.
+func (s *Snapshot) apply(e *workerpb.Event) {
+	switch e := e.GetEvent().(type) {
+	case *workerpb.Event_State:
+		if state, ok := stateNames[e.State.GetState()]; ok {
+			s.State, s.End = state, readEnd(e.State)
+			s.Size = image.Pt(int(min(e.State.GetWidth(), 1<<16)), int(min(e.State.GetHeight(), 1<<16)))
+			s.DesktopName = bounded(e.State.GetDesktopName())
+		}
+	case *workerpb.Event_Viewers:
+		list := e.Viewers.GetViewers()
+		s.Viewers = nil
+		for _, v := range list[:min(len(list), maxViewers)] {
+			s.Viewers = append(s.Viewers, session.Viewer{
+				ID: bounded(v.GetId()), Role: session.Role(bounded(v.GetRole())), Address: bounded(v.GetAddress()),
+				Person: session.Person{ID: bounded(v.GetPerson().GetId()), Name: bounded(v.GetPerson().GetName())},
+			})
+		}
+	case *workerpb.Event_Stats:
+		s.Stats = session.Stats{
+			Frames: e.Stats.GetFrames(), Bytes: e.Stats.GetBytes(), FrameRate: e.Stats.GetFrameRate(), Bitrate: e.Stats.GetBitrate(),
+			Viewers: int(e.Stats.GetViewers()), InputEvents: e.Stats.GetInputEvents(), RecordedBytes: e.Stats.GetRecordedBytes(),
+		}
+	}
+}
+
+// readEnd reads a reason.
+func readEnd(s *workerpb.StateChanged) session.End {
+	code := s.GetCode()
+	if s.GetState() == workerpb.State_STATE_ENDED && !codePattern.MatchString(code) {
+		return session.NewEnd(session.EndInternal, "")
+	}
+	return session.End{Code: session.EndCode(bounded(code)), Message: bounded(s.GetMessage())}
+}
+
+var codePattern = regexp.MustCompile(`^[a-z][a-z_]{0,63}$`)
+
+// bounded cuts a text of a worker.
+func bounded(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), maxTextBytes)], "\uFFFD")
+}
