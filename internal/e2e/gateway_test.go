@@ -55,7 +55,7 @@ const adminPassword = "correct horse battery staple"
 
 // gateway is one `vitrine serve` on its own data folder, which outlives restarts of the process.
 type gateway struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	config string
 	url    string
@@ -65,7 +65,7 @@ type gateway struct {
 }
 
 // startGateway writes a configuration from settings, a YAML fragment added to the common part, and starts serve.
-func startGateway(t *testing.T, settings string) *gateway {
+func startGateway(t testing.TB, settings string) *gateway {
 	t.Helper()
 	dir := t.TempDir()
 	port := testbed.FreePort(t)
@@ -307,7 +307,7 @@ func (g *gateway) workerPID(id string) int {
 var durationLine = regexp.MustCompile(`(?m)^duration=([0-9.]+)$`)
 
 // probe returns the duration ffprobe sees and the time of the last picture it can decode.
-func probe(t *testing.T, file string) time.Duration {
+func probe(t testing.TB, file string) time.Duration {
 	t.Helper()
 	testbed.Require(t, "ffprobe", "ffmpeg")
 	out, err := exec.Command("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "default=nw=1", file).CombinedOutput()

@@ -16,7 +16,7 @@ import (
 
 // viewer is a browser's stand-in: it negotiates by WHEP and counts what it receives.
 type viewer struct {
-	t        *testing.T
+	t        testing.TB
 	pc       *webrtc.PeerConnection
 	location string
 	packets  atomic.Int64
@@ -84,7 +84,7 @@ func (g *gateway) watch(id, role string) *viewer {
 	return v
 }
 
-func withMedia(t *testing.T) func(*webrtc.API) {
+func withMedia(t testing.TB) func(*webrtc.API) {
 	t.Helper()
 	media := &webrtc.MediaEngine{}
 	require.NoError(t, media.RegisterDefaultCodecs())

@@ -113,19 +113,21 @@ func (e End) filled() End {
 	return e
 }
 
-// targetEnds maps what a Source returns to codes. The first that matches counts.
+// targetEnds maps what a Source returns to codes. The first that matches counts. The rest of the error's text is told
+// where it helps people to put things right.
 var targetEnds = []struct {
-	err  error
-	code EndCode
+	err    error
+	code   EndCode
+	detail bool
 }{
-	{desktop.ErrAuth, EndTargetAuthFailed},
-	{desktop.ErrCertificate, EndTargetCertificate},
-	{desktop.ErrSecurity, EndTargetSecurity},
-	{desktop.ErrWrongProtocol, EndTargetWrongProtocol},
-	{desktop.ErrProtocol, EndTargetProtocolError},
-	{desktop.ErrSize, EndTargetProtocolError},
-	{desktop.ErrTimeout, EndTargetTimeout},
-	{desktop.ErrTargetGone, EndTargetClosed},
+	{desktop.ErrAuth, EndTargetAuthFailed, true},
+	{desktop.ErrCertificate, EndTargetCertificate, true},
+	{desktop.ErrSecurity, EndTargetSecurity, true},
+	{desktop.ErrWrongProtocol, EndTargetWrongProtocol, true},
+	{desktop.ErrProtocol, EndTargetProtocolError, true},
+	{desktop.ErrSize, EndTargetProtocolError, true},
+	{desktop.ErrTimeout, EndTargetTimeout, false},
+	{desktop.ErrTargetGone, EndTargetClosed, false},
 }
 
 // TargetEnd is the reason a session ended with what its Source returned.
@@ -134,20 +136,21 @@ func TargetEnd(err error) End {
 		return NewEnd(EndTargetClosed, "")
 	}
 	for _, t := range targetEnds {
-		if errors.Is(err, t.err) {
+		switch {
+		case !errors.Is(err, t.err):
+		case t.detail:
 			return NewEnd(t.code, detail(err, t.err))
+		default:
+			return NewEnd(t.code, "")
 		}
 	}
-	return NewEnd(EndInternal, detail(err, nil))
+	return NewEnd(EndInternal, "")
 }
 
 // detail is the part of an error's text that its code does not say already. Errors of sources are meant to be read by
 // people and hold neither credentials nor bytes of the wire.
 func detail(err, kind error) string {
-	text := err.Error()
-	if kind != nil {
-		text = strings.Replace(text, kind.Error(), "", 1)
-	}
+	text := strings.Replace(err.Error(), kind.Error(), "", 1)
 	var parts []string
 	for i, part := range strings.Split(text, ": ") {
 		part = strings.Trim(part, ": ")

@@ -142,6 +142,6 @@ func lockIn(o Options) (string, error) {
 	for _, m := range report.Missing {
 		missing = append(missing, m.Error())
 	}
-	log("worker locked in", "level", report.Level(), "landlock", report.Landlock, "seccomp", report.Seccomp, "missing", missing)
+	log("worker locked in", "sandbox", report.Level(), "landlock", report.Landlock, "seccomp", report.Seccomp, "missing", missing)
 	return report.Level(), nil
 }
