@@ -63,7 +63,8 @@ func (c *conn) extendedCutText(data []byte) error {
 		return protocolError("clipboard message of %d bytes, need 4", len(data))
 	}
 	flags, data := binary.BigEndian.Uint32(data), data[4:]
-	if flags&clipProvide != 0 {
+	// Capabilities name every action the peer knows, Provide among them.
+	if flags&clipCaps == 0 && flags&clipProvide != 0 {
 		text, err := readProvide(flags, data)
 		if err != nil {
 			return err
