@@ -60,11 +60,11 @@ fuzz: deps-build ## every fuzz target for FUZZTIME (30s), as many at a time as t
 
 .PHONY: bench
 bench: deps-build ## Go benchmarks
-	go test -short -run "^$$$$" -bench . -benchmem ./codec/... ./proxy/... ./internal/...
+	go test -short -run '^$$' -bench . -benchmem ./codec/... ./proxy/... ./internal/...
 
 .PHONY: bench-e2e
 bench-e2e: build deps-test ## real desktops, real Chromium: CPU, latency, bytes, memory
-	go test ./internal/e2e -run "^$$$$" -bench . -benchtime 1x -timeout 30m
+	go test ./internal/e2e -run '^$$' -bench . -benchtime 1x -timeout 30m
 
 .PHONY: generate
 generate: ## regenerate what is generated

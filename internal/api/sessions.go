@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 
 	"github.com/vitrine-psm/vitrine/internal/api/apigen"
@@ -40,6 +41,8 @@ type Session struct {
 	Viewers   []Viewer
 	FrameRate float64 // frames a second of late; only while it runs
 	Bitrate   float64 // bits a second of late; only while it runs
+	Frames    uint64  // encoded since the beginning; only while it runs
+	Bytes     uint64  // of video since the beginning; only while it runs
 }
 
 // Viewer is somebody who sees a session.
@@ -274,5 +277,6 @@ func sessionOut(s *Session) apigen.Session {
 		return out
 	}
 	out.FrameRate, out.Bitrate = new(float32(s.FrameRate)), new(float32(s.Bitrate))
+	out.Frames, out.Bytes = new(int64(min(s.Frames, math.MaxInt64))), new(int64(min(s.Bytes, math.MaxInt64)))
 	return out
 }

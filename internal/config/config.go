@@ -58,6 +58,7 @@ type Database struct {
 // Media is how browsers reach workers.
 type Media struct {
 	UDPPorts        PortRange `yaml:"udp_ports"`        // one port a session
+	TCP             bool      `yaml:"tcp"`              // also listen on TCP ports of the same numbers, for browsers that UDP does not reach
 	Bind            string    `yaml:"bind"`             // IP address; empty: all
 	PublicAddresses []string  `yaml:"public_addresses"` // IP addresses put into ICE candidates; empty: those of the host
 }
@@ -189,7 +190,7 @@ func Default() Config {
 	return Config{
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
 		DataDir:  "/var/lib/vitrine",
-		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}},
+		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}, TCP: true},
 		Encoding: Encoding{FrameRate: 30, MaxBitrate: 12_000_000},
 		Recording: Recording{
 			Store:   Store{Type: StoreDisk},

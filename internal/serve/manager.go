@@ -2,38 +2,192 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"image"
 	"log/slog"
+	"math"
 	"net/http"
+	"net/netip"
+	"strings"
 
 	"github.com/vitrine-psm/vitrine/internal/api"
 	"github.com/vitrine-psm/vitrine/internal/config"
+	"github.com/vitrine-psm/vitrine/internal/policy"
+	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/session"
+	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/worker"
+	"github.com/vitrine-psm/vitrine/internal/worker/sandbox"
 )
 
-// newManager stands where worker.Manager goes: every session is refused with a reason.
-func newManager(*config.Config, string, *slog.Logger, *observer) (workers, error) {
-	return noWorkers{}, nil
+// manager is worker.Manager in the words of the API.
+type manager struct{ *worker.Manager }
+
+var _ workers = manager{}
+
+// newManager makes the workers' manager as the configuration says.
+func newManager(cfg *config.Config, _ string, log *slog.Logger, o *observer) (workers, error) {
+	var bind netip.Addr
+	if cfg.Media.Bind != "" {
+		var err error
+		if bind, err = netip.ParseAddr(cfg.Media.Bind); err != nil {
+			return nil, fmt.Errorf("serve: media.bind: %w", err)
+		}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		return nil, fmt.Errorf("serve: log.level: %w", err)
+	}
+	m, err := worker.NewManager(worker.ManagerConfig{
+		SpoolRoot: cfg.SpoolDir,
+		Ports:     worker.PortRange{First: cfg.Media.UDPPorts.First, Last: cfg.Media.UDPPorts.Last},
+		Bind:      bind, MediaTCP: cfg.Media.TCP, PublicAddresses: cfg.Media.PublicAddresses,
+		FrameRate: cfg.Encoding.FrameRate, MaxBitrate: int(min(cfg.Encoding.MaxBitrate, math.MaxInt32)),
+		Keys: recording.KeyMode(cfg.Recording.Keys), MinFree: uint64(cfg.Recording.MinFree), MaxSpool: uint64(cfg.Recording.MaxSpool),
+		OrphanTimeout: cfg.Session.OrphanTimeout, ConnectTimeout: cfg.Session.ConnectTimeout,
+		Sandbox: sandbox.Mode(cfg.Sandbox), LogLevel: level, Observer: workerObserver{o}, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return manager{m}, nil
 }
 
-type noWorkers struct{}
-
-var errNoWorkers = &api.Error{Status: http.StatusServiceUnavailable, Code: "no_workers", Detail: "This build cannot run sessions."}
-
-func (noWorkers) Create(context.Context, string, api.NewSession) (live, error) {
-	return live{}, errNoWorkers
+func (m manager) Create(ctx context.Context, id string, n api.NewSession) (live, error) {
+	s, err := m.Manager.Create(ctx, worker.CreateRequest{
+		SessionID: id, Person: person(n.Subject), Target: n.Target, ClientAddress: n.ClientAddress, Size: image.Pt(n.Width, n.Height),
+	})
+	if err != nil {
+		return live{}, refusal(err)
+	}
+	return liveOf(s.Snapshot()), nil
 }
 
-func (noWorkers) Get(string) (live, bool) { return live{}, false }
-
-func (noWorkers) Offer(context.Context, string, api.Offer) (api.Answer, error) {
-	return api.Answer{}, errNoWorkers
+func (m manager) Get(id string) (live, bool) {
+	s, err := m.Manager.Get(id)
+	if err != nil {
+		return live{}, false
+	}
+	return liveOf(s.Snapshot()), true
 }
 
-func (noWorkers) AddCandidates(context.Context, string, string, string) error {
-	return errNoWorkers
+// with calls fn with the running session of that id.
+func (m manager) with(id string, fn func(*worker.Session) error) error {
+	s, err := m.Manager.Get(id)
+	if err == nil {
+		err = fn(s)
+	}
+	return refusal(err)
 }
 
-func (noWorkers) CloseViewer(context.Context, string, string) error { return errNoWorkers }
+func (m manager) Offer(ctx context.Context, id string, o api.Offer) (api.Answer, error) {
+	var out api.Answer
+	return out, m.with(id, func(s *worker.Session) error {
+		a, err := s.Offer(ctx, worker.Offer{Person: person(o.Subject), Role: session.Role(o.Role), ClientAddress: o.ClientAddress, SDP: o.SDP})
+		out = api.Answer{Viewer: a.ViewerID, SDP: a.SDP}
+		return err
+	})
+}
 
-func (noWorkers) Terminate(context.Context, string, string, string) error { return errNoWorkers }
+func (m manager) AddCandidates(ctx context.Context, id, viewer, fragment string) error {
+	return m.with(id, func(s *worker.Session) error { return s.AddCandidates(ctx, viewer, fragment) })
+}
 
-func (noWorkers) Shutdown(context.Context) error { return nil }
+func (m manager) CloseViewer(ctx context.Context, id, viewer string) error {
+	return m.with(id, func(s *worker.Session) error { return s.CloseViewer(ctx, viewer, "") })
+}
+
+func (m manager) Terminate(ctx context.Context, id, code, message string) error {
+	return m.with(id, func(s *worker.Session) error {
+		return s.Terminate(ctx, session.End{Code: session.EndCode(code), Message: message})
+	})
+}
+
+func person(s policy.Subject) session.Person { return session.Person{ID: s.ID, Name: s.Name} }
+
+func liveOf(s worker.Snapshot) live {
+	l := live{
+		State: string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName, Viewers: []api.Viewer{},
+		FrameRate: float64(s.Stats.FrameRate), Bitrate: float64(s.Stats.Bitrate),
+		Frames: s.Stats.Frames, Bytes: s.Stats.Bytes, RecordedBytes: int64(min(s.Stats.RecordedBytes, math.MaxInt64)),
+	}
+	for _, v := range s.Viewers {
+		l.Viewers = append(l.Viewers, api.Viewer{ID: v.ID, PersonID: v.Person.ID, PersonName: v.Person.Name, Role: string(v.Role), Address: v.Address})
+	}
+	return l
+}
+
+// workerObserver passes on what the workers' manager tells.
+type workerObserver struct{ to *observer }
+
+func (o workerObserver) SessionChanged(s worker.Snapshot) {
+	if s.State == session.StateEnded { // SessionEnded follows, with the reason
+		return
+	}
+	o.to.changed(s.ID, store.Progress{State: string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName})
+}
+
+func (o workerObserver) FileClosed(id, name string) { o.to.fileClosed(id, name) }
+
+func (o workerObserver) SessionEnded(id string, end session.End) {
+	o.to.ended(id, string(end.Code), end.Message)
+}
+
+// startStatuses are the HTTP statuses of sessions that could not be started. Whatever is not here is the gateway's fault.
+var startStatuses = map[session.EndCode]int{
+	session.EndTargetUnreachable:   http.StatusBadGateway,
+	session.EndTargetWrongProtocol: http.StatusBadGateway,
+	session.EndTargetSecurity:      http.StatusBadGateway,
+	session.EndTargetCertificate:   http.StatusBadGateway,
+	session.EndTargetAuthFailed:    http.StatusBadGateway,
+	session.EndTargetProtocolError: http.StatusBadGateway,
+	session.EndTargetClosed:        http.StatusBadGateway,
+	session.EndTargetTimeout:       http.StatusGatewayTimeout,
+	session.EndNoPort:              http.StatusServiceUnavailable,
+	session.EndShutdown:            http.StatusServiceUnavailable,
+	session.EndConnectCancelled:    http.StatusServiceUnavailable,
+	session.EndSandbox:             http.StatusServiceUnavailable,
+	session.EndRecordingFailed:     http.StatusServiceUnavailable,
+	session.EndSpoolFull:           http.StatusInsufficientStorage,
+	session.EndUserDisconnected:    http.StatusConflict, // somebody ended it while it was starting
+	session.EndTerminated:          http.StatusConflict,
+}
+
+// refusal says what a caller sees of an error of the workers' manager.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*worker.EndError](err); ok {
+		status, known := startStatuses[e.Code]
+		if !known {
+			status = http.StatusInternalServerError
+		}
+		return &api.Error{Status: status, Code: string(e.Code), Detail: e.Message, Err: err}
+	}
+	for _, known := range []struct {
+		is     error
+		status int
+		code   string
+		detail string
+	}{
+		{worker.ErrNotFound, http.StatusConflict, "session_ended", "The session has ended."},
+		{worker.ErrEnded, http.StatusConflict, "session_ended", "The session has ended."},
+		{worker.ErrShutdown, http.StatusServiceUnavailable, "shutdown", "The gateway is stopping."},
+		{worker.ErrOffer, http.StatusUnprocessableEntity, "offer_malformed", "The WebRTC offer cannot be answered."},
+		{worker.ErrFragment, http.StatusUnprocessableEntity, "fragment_malformed", "The ICE candidates cannot be read."},
+		{worker.ErrTooManyViewers, http.StatusServiceUnavailable, "too_many_viewers", "The session has as many viewers as it takes."},
+		{worker.ErrControlTaken, http.StatusConflict, "control_taken", "Another person has control of the session."},
+		{worker.ErrUnknownViewer, http.StatusNotFound, "viewer_not_found", "The session has no such viewer."},
+	} {
+		if errors.Is(err, known.is) {
+			detail := known.detail
+			if _, what, ok := strings.Cut(err.Error(), known.is.Error()+": "); ok && known.status == http.StatusUnprocessableEntity {
+				detail += " (" + what + ")"
+			}
+			return &api.Error{Status: known.status, Code: known.code, Detail: detail, Err: err}
+		}
+	}
+	return err
+}

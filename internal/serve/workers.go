@@ -34,11 +34,12 @@ type live struct {
 	Viewers       []api.Viewer
 	FrameRate     float64 // frames a second of late
 	Bitrate       float64 // bits a second of late
+	Frames, Bytes uint64  // encoded since the beginning
 	RecordedBytes int64
 }
 
 // apply overlays what was written down with how it is.
 func (l live) apply(s *api.Session) {
 	s.State, s.Width, s.Height, s.DesktopName = l.State, l.Width, l.Height, l.DesktopName
-	s.Viewers, s.FrameRate, s.Bitrate = l.Viewers, l.FrameRate, l.Bitrate
+	s.Viewers, s.FrameRate, s.Bitrate, s.Frames, s.Bytes = l.Viewers, l.FrameRate, l.Bitrate, l.Frames, l.Bytes
 }

@@ -280,14 +280,20 @@ type RecordingEvent struct {
 // Session defines model for Session.
 type Session struct {
 	// Bitrate Bits a second of late.
-	Bitrate       *float32   `json:"bitrate,omitempty"`
+	Bitrate *float32 `json:"bitrate,omitempty"`
+
+	// Bytes Bytes of video since the beginning.
+	Bytes         *int64     `json:"bytes,omitempty"`
 	ClientAddress *string    `json:"client_address,omitempty"`
 	DesktopName   *string    `json:"desktop_name,omitempty"`
 	End           *End       `json:"end,omitempty"`
 	EndedAt       *time.Time `json:"ended_at,omitempty"`
 
 	// FrameRate Frames a second of late.
-	FrameRate *float32     `json:"frame_rate,omitempty"`
+	FrameRate *float32 `json:"frame_rate,omitempty"`
+
+	// Frames Frames encoded since the beginning.
+	Frames    *int64       `json:"frames,omitempty"`
 	Height    *int         `json:"height,omitempty"`
 	Id        string       `json:"id"`
 	StartedAt time.Time    `json:"started_at"`

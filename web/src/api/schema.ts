@@ -361,6 +361,16 @@ export interface components {
             frame_rate?: number;
             /** @description Bits a second of late. */
             bitrate?: number;
+            /**
+             * Format: int64
+             * @description Frames encoded since the beginning.
+             */
+            frames?: number;
+            /**
+             * Format: int64
+             * @description Bytes of video since the beginning.
+             */
+            bytes?: number;
         };
         End: {
             /** @example user_disconnected */
