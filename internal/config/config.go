@@ -77,6 +77,7 @@ type Store struct {
 	Path          string    `yaml:"path,omitempty"` // disk: the folder; empty: recordings in the data folder
 	Endpoint      string    `yaml:"endpoint,omitempty"`
 	Bucket        string    `yaml:"bucket,omitempty"`
+	CreateBucket  bool      `yaml:"create_bucket"` // make the bucket when it is missing
 	Prefix        string    `yaml:"prefix,omitempty"`
 	Region        string    `yaml:"region,omitempty"`
 	AccessKey     string    `yaml:"access_key,omitempty"`
@@ -193,7 +194,7 @@ func Default() Config {
 		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}, TCP: true},
 		Encoding: Encoding{FrameRate: 30, MaxBitrate: 12_000_000},
 		Recording: Recording{
-			Store:   Store{Type: StoreDisk},
+			Store:   Store{Type: StoreDisk, CreateBucket: true},
 			Keys:    KeysFull,
 			MinFree: 1 << 30,
 		},

@@ -23,7 +23,7 @@ func TestConnectRefused(t *testing.T) {
 	mute := banner(t, "")
 	g := startGateway(t, fmt.Sprintf(`session: {connect_timeout: 3s}
 targets:
-  - {id: password, name: Wrong password, protocol: vnc, address: "%[1]s", password: Wr0ngPass, tls: {mode: "off"}}
+  - {id: password, name: Wrong password, protocol: vnc, address: "%[1]s", password: Wr0ngPass, tls: {mode: pin, fingerprint: "%[3]x"}}
   - {id: pin, name: Wrong pin, protocol: vnc, address: "%[1]s", password: Vnc0Pass, tls: {mode: pin, fingerprint: "%[2]s"}}
   - {id: verify, name: Unknown issuer, protocol: vnc, address: "%[1]s", password: Vnc0Pass, tls: {mode: verify}}
   - {id: pinned, name: Right pin, protocol: vnc, address: "%[1]s", password: Vnc0Pass, tls: {mode: pin, fingerprint: "%[3]x"}}

@@ -49,7 +49,7 @@ func TestRecordingMatchesTheClock(t *testing.T) {
 	waitFile(t, typed, "first words\nlast words\n")
 	g.terminate(s.ID)
 	end := g.ended(s.ID, 15*time.Second)
-	require.Equal(t, "terminated", end.End.Code)
+	require.Equal(t, "user_disconnected", end.End.Code)
 	require.Eventually(t, func() bool { return v.saw("ended") }, 5*time.Second, 20*time.Millisecond, "the viewer was not told")
 
 	r := g.sealed(s.ID, 20*time.Second)
@@ -104,7 +104,7 @@ func TestServeKilled(t *testing.T) {
 	minio.Start()
 	g.start()
 	require.Equal(t, "ended", g.session(s.ID).State)
-	g.sealed(s.ID, 90*time.Second)
+	require.Equal(t, "worker", g.sealed(s.ID, 90*time.Second).SealedBy, "the worker did not end in good order")
 	probe(t, g.export(s.ID))
 	require.Equal(t, "kept\n", typedText(g.events(s.ID)))
 	requireEmptySpool(t, g, s.ID)

@@ -40,6 +40,6 @@ func openMinIO(c config.Store) (ObjectStore, error) {
 	}
 	return objectstore.NewMinIO(objectstore.MinIOConfig{
 		Endpoint: c.Endpoint, Secure: !c.TLS.Off, CAPEM: ca, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,
-		AccessKey: c.AccessKey, SecretKey: objectstore.Secret(c.SecretKey.Reveal()),
+		AccessKey: c.AccessKey, SecretKey: objectstore.Secret(c.SecretKey.Reveal()), CreateBucket: c.CreateBucket,
 	})
 }

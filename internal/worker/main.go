@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +34,8 @@ var errNoStart = errors.New("worker: nobody gave it a session")
 // Main is the worker: it runs one session and returns when that is over and told. ctx ends the session in good order.
 func Main(ctx context.Context, o Options) error {
 	tune()
+	// Standard error is a pipe to serve. When serve is gone, writing a log line must not be what ends the worker.
+	signal.Ignore(syscall.SIGPIPE)
 	in, err := inherit(o.MediaTCP)
 	if err != nil {
 		return err
