@@ -17,7 +17,7 @@ printf 'fuzz: %s targets for %s each\n' "$(printf '%s\n' "$targets" | wc -l)" "$
 
 # shellcheck disable=SC2016 # expanded by the inner shell
 printf '%s\n' "$targets" | xargs -P "$(nproc)" -L 1 sh -c '
-	out=$(go test "$0" -run "^$1\$" -fuzz "^$1\$" -fuzztime "$FUZZTIME" -parallel 1 2>&1) && {
+	out=$(go test "$0" -run "^$1\$" -fuzz "^$1\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 1s -parallel 1 2>&1) && {
 		printf "ok    %s %s\n" "$0" "$1"
 		exit 0
 	}

@@ -31,5 +31,6 @@ while time.monotonic() < end:
     print(number, number % len(COLOURS), time.time_ns(), flush=True)
     dpy.sync()
     number += 1
+time.sleep(interval)  # the last colour is a change like the others
 window.destroy()
 dpy.sync()

@@ -1,9 +1,11 @@
 // A browser that watches one session and says when the beacon in its top left corner changes colour.
 //
 // usage: node watch.mjs URL USER SESSION SECONDS, the password in VITRINE_PASSWORD
+//        node watch.mjs URL USER connect=TARGET SECONDS, to start a session from the page of targets, by its name there
 //
-// Prints one JSON object a line: {"first": ms} once, the unix time of the first picture, and {"colour": index, "at": ms}
-// for every change: the unix time at which a new colour could be read from the pixels of the page's <video>.
+// Prints one JSON object a line: {"first": ms, "after": ms} once, the unix time of the first picture and how long it took
+// from the click on Connect or from opening the session's page, and {"colour": index, "at": ms} for every change: the
+// unix time at which a new colour could be read from the pixels of the page's <video>.
 import { chromium } from 'playwright-core';
 
 const [url, username, session, seconds] = process.argv.slice(2);
@@ -28,9 +30,19 @@ try {
   if (!answer.ok()) throw new Error(`sign-in: ${answer.status()}`);
   const page = await context.newPage();
   await page.exposeFunction('report', (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
-  await page.goto(`${url}/sessions/${session}`);
+  const target = session.startsWith('connect=') ? session.slice('connect='.length) : null;
+  let began = Date.now();
+  if (target) {
+    await page.goto(`${url}/targets`);
+    const connect = page.getByRole('button', { name: `Connect to ${target}` });
+    await connect.waitFor();
+    began = Date.now();
+    await connect.click();
+  } else {
+    await page.goto(`${url}/sessions/${session}`);
+  }
   await page.waitForSelector('video');
-  await page.evaluate(() => {
+  await page.evaluate((began) => {
     const COLOURS = [
       [255, 0, 0],
       [0, 255, 0],
@@ -50,7 +62,7 @@ try {
       const at = performance.timeOrigin + performance.now();
       if (first) {
         first = false;
-        window.report({ first: at });
+        window.report({ first: at, after: at - began });
       }
       const colour = COLOURS.findIndex(
         (c) => Math.abs(c[0] - r) + Math.abs(c[1] - g) + Math.abs(c[2] - b) < 60,
@@ -62,7 +74,7 @@ try {
       video.requestVideoFrameCallback(look);
     };
     video.requestVideoFrameCallback(look);
-  });
+  }, began);
   await page.waitForTimeout(Number(seconds) * 1000);
 } finally {
   await browser.close();
