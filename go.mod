@@ -2,6 +2,9 @@ module github.com/vitrine-psm/vitrine
 
 go 1.26.0
 
+// The console's own dependencies hold Go files.
+ignore ./web/node_modules
+
 require (
 	github.com/Eyevinn/mp4ff v0.51.0
 	github.com/alexedwards/argon2id v1.0.0
