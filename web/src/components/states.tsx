@@ -29,14 +29,19 @@ export function Empty({ icon, title, children }: EmptyProps) {
   );
 }
 
-/** An error of any kind as title, detail and code, with a way to try again where one makes sense. */
+/**
+ * An error of any kind as title, detail and code, with a way to try again where one makes sense. The title of an
+ * about:blank problem is but the words of its HTTP status (RFC 9457), which tell people nothing.
+ */
 export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const problem = toProblem(error);
+  const plain = problem.type === 'about:blank' && problem.detail;
+  const title = plain ? problem.detail : problem.title;
   return (
     <div className={classes.problem} role="alert">
       <IconAlertTriangle size={20} stroke={1.6} aria-hidden="true" />
-      <div className={classes.problemTitle}>{problem.title}</div>
-      {problem.detail && problem.detail !== problem.title && (
+      <div className={classes.problemTitle}>{title}</div>
+      {problem.detail && problem.detail !== title && (
         <div className={classes.problemDetail}>{problem.detail}</div>
       )}
       <div className={classes.problemCode}>

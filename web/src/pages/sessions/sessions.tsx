@@ -193,7 +193,7 @@ function EndedTable({ sessions }: { sessions: Session[] }) {
                 </td>
                 <td>
                   <div className={classes.actions}>
-                    {can('replay') && (
+                    {can('replay') && s.width !== undefined && (
                       <Button
                         component={Link}
                         to={`/recordings/${s.id}`}

@@ -48,7 +48,6 @@ describe('signing in', () => {
     await userEvent.type(screen.getByLabelText('Password'), 'wrong');
     await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
     const alert = await screen.findByRole('alert');
-    expect(alert.textContent).toContain('Signing in failed');
     expect(alert.textContent).toContain('The user name or the password is wrong.');
     expect(alert.textContent).toContain('wrong_credentials');
     await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>('Password').value).toBe(''));
