@@ -19,7 +19,7 @@ const (
 )
 
 // message is one of the types below.
-type message interface{}
+type message any
 
 type (
 	setPixelFormat struct{ format pixelFormat }
