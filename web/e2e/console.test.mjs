@@ -157,7 +157,7 @@ test('a gateway that does not take the offer is asked again, and said to be', as
   const { page, context } = await openPage(browser);
   await signIn(page, base, 'admin', 'vitrine', `/sessions/${frozen}`);
   await page.getByRole('heading', { name: 'Reconnecting' }).waitFor();
-  await page.getByRole('alert').getByText('The mock has no desktops').waitFor();
+  await page.getByRole('alert').getByText('Start the real gateway to see one').waitFor();
   await screenshot(page, 'reconnecting');
   await page.getByText('(try 2)').waitFor();
   await context.close();

@@ -142,10 +142,10 @@ test('a session, from signing in to its recording', async (t) => {
 
   await t.test('oversized clipboard text is refused with a reason', async () => {
     await page.getByRole('button', { name: 'Clipboard', exact: true }).click();
-    await page.getByLabel('To the desktop').fill('x'.repeat(1_100_000));
+    await page.getByLabel('To the desktop', { exact: true }).fill('x'.repeat(1_100_000));
     await page.getByRole('button', { name: 'Send to the desktop' }).click();
     await page.getByText('the clipboard carries at most 1 MiB').waitFor();
-    await page.getByLabel('To the desktop').fill('');
+    await page.getByLabel('To the desktop', { exact: true }).fill('');
     await screenshot(page, 'real-clipboard');
     await page.keyboard.press('Escape');
   });
@@ -244,7 +244,7 @@ test('a session, from signing in to its recording', async (t) => {
       .click();
     await screenshot(page, 'real-player');
     await page.keyboard.press(']');
-    await page.keyboard.press(' ');
+    await page.keyboard.press('k');
     await eventually(
       () => page.evaluate(() => document.querySelector('video').currentTime),
       (() => {
