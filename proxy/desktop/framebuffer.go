@@ -25,14 +25,17 @@ type Framebuffer struct {
 	size   image.Point
 	pix    []byte // size.Y rows of size.X*BytesPerPixel bytes
 	damage *Damage
+	drawn  bool // the source has drawn something
 	dirty  bool // damage was committed and not yet taken
+	shown  bool // something drawn was committed
 
 	cursorMu     sync.Mutex
 	cursor       Cursor
 	cursorNotify []chan<- struct{}
 }
 
-// NewFramebuffer returns a black framebuffer of the given size, wholly damaged.
+// NewFramebuffer returns a black framebuffer of the given size, wholly damaged. Nothing of it is shown before the source
+// has drawn something, so that no session begins with a black picture.
 func NewFramebuffer(size image.Point) (*Framebuffer, error) {
 	f := &Framebuffer{wake: make(chan struct{}, 1), damage: &Damage{}}
 	if err := f.Resize(size); err != nil {
@@ -95,6 +98,7 @@ func (f *Framebuffer) Draw(r image.Rectangle, fn func(pix []byte, stride int)) e
 	}
 	fn(f.pix, f.size.X*BytesPerPixel)
 	f.damage.Add(r)
+	f.drawn = true
 	return nil
 }
 
@@ -117,6 +121,7 @@ func (f *Framebuffer) Copy(r image.Rectangle, src image.Point) error {
 		copy(f.pix[(r.Min.Y+y)*stride+r.Min.X*BytesPerPixel:][:row], f.pix[(src.Y+y)*stride+src.X*BytesPerPixel:][:row])
 	}
 	f.damage.Add(r)
+	f.drawn = true
 	return nil
 }
 
@@ -132,8 +137,9 @@ func (f *Framebuffer) checkRect(r image.Rectangle) error {
 // It never blocks.
 func (f *Framebuffer) Commit() {
 	f.mu.Lock()
-	wake := !f.damage.Empty()
+	wake := f.drawn && !f.damage.Empty()
 	f.dirty = f.dirty || wake
+	f.shown = f.shown || wake
 	f.mu.Unlock()
 	if wake {
 		select {
@@ -141,6 +147,13 @@ func (f *Framebuffer) Commit() {
 		default:
 		}
 	}
+}
+
+// Blank reports whether there is nothing to show yet.
+func (f *Framebuffer) Blank() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.shown
 }
 
 // Wake delivers a value after a Commit that has something to show. It has one receiver: the encode loop.

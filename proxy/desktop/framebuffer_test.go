@@ -33,6 +33,15 @@ func fill(t testing.TB, f *Framebuffer, r image.Rectangle, v byte) {
 	}
 }
 
+// begun returns a framebuffer whose first drawing, one pixel, was committed.
+func begun(t testing.TB, w, h int) *Framebuffer {
+	t.Helper()
+	f := newFramebuffer(t, w, h)
+	fill(t, f, image.Rect(0, 0, 1, 1), 0)
+	f.Commit()
+	return f
+}
+
 // taken returns how many blocks a snapshot found damaged, -1 if it had nothing committed.
 func taken(f *Framebuffer) int {
 	n := -1
@@ -87,7 +96,7 @@ func TestCheckSize(t *testing.T) {
 }
 
 func TestDraw(t *testing.T) {
-	f := newFramebuffer(t, 100, 60)
+	f := begun(t, 100, 60)
 	if !awake(f) || taken(f) != 7*4 {
 		t.Fatal("a new framebuffer is not wholly damaged")
 	}
@@ -230,7 +239,7 @@ func TestResize(t *testing.T) {
 }
 
 func TestSnapshot(t *testing.T) {
-	f := newFramebuffer(t, 64, 64)
+	f := begun(t, 64, 64)
 	taken(f)
 	calls := 0
 	if f.Snapshot(false, func([]byte, image.Point, *Damage) { calls++ }) || calls != 0 {
@@ -309,5 +318,24 @@ func BenchmarkCopy(b *testing.B) {
 		if err := f.Copy(image.Rect(0, 0, 1920, 1064), image.Pt(0, 16)); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestBlank(t *testing.T) {
+	f := newFramebuffer(t, 64, 64)
+	f.Commit()
+	if err := f.Resize(image.Pt(80, 80)); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Blank() || awake(f) || taken(f) != -1 {
+		t.Fatal("something to show before anything was drawn")
+	}
+	fill(t, f, image.Rect(0, 0, 1, 1), 9)
+	if !f.Blank() {
+		t.Fatal("shown before it was committed")
+	}
+	f.Commit()
+	if f.Blank() || !awake(f) || taken(f) != 25 {
+		t.Fatal("the first drawing does not show the whole picture")
 	}
 }

@@ -139,7 +139,7 @@ type rig struct {
 
 var errTestOver = errors.New("test over")
 
-// inBubble runs fn with a Hub on a 640×480 desktop whose Run has started, and stops everything afterwards.
+// inBubble runs fn with a Hub on a black 640×480 desktop whose Run has started, and stops everything afterwards.
 func inBubble(t *testing.T, change func(*HubConfig), fn func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		fb, err := desktop.NewFramebuffer(image.Pt(640, 480))
@@ -154,6 +154,7 @@ func inBubble(t *testing.T, change func(*HubConfig), fn func(r *rig)) {
 		if r.hub, err = NewHub(c); err != nil {
 			t.Fatal(err)
 		}
+		r.paint(image.Rect(0, 0, 640, 480), 0)
 		r.ctx, r.cancel = context.WithCancelCause(t.Context())
 		r.wg.Go(func() { r.runErr = r.hub.Run(r.ctx) })
 		fn(r)

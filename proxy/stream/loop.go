@@ -36,7 +36,7 @@ type encodeLoop struct {
 	preset  h264.Preset
 	dirty   bool          // damage was committed and not yet taken
 	seen    time.Duration // when dirty was set, on the session's clock
-	active  bool          // someone took units when last looked
+	active  bool          // there was something to show, and someone to take units, when last looked
 	seq     uint64
 	lastPTS time.Duration
 
@@ -116,7 +116,7 @@ func (l *encodeLoop) run(ctx context.Context) error {
 // nextAt returns when to make the next picture, the zero time when there is nothing to do.
 func (l *encodeLoop) nextAt() time.Time {
 	was := l.active
-	if l.active = l.hub.active(); !l.active {
+	if l.active = l.hub.active() && !l.hub.fb.Blank(); !l.active {
 		return time.Time{}
 	}
 	if !was {
@@ -143,7 +143,7 @@ func (l *encodeLoop) last() error {
 		l.sawDamage()
 	default:
 	}
-	if l.dirty && l.hub.active() {
+	if l.dirty && l.hub.active() && !l.hub.fb.Blank() {
 		return l.picture()
 	}
 	return nil
