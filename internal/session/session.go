@@ -137,7 +137,7 @@ func (s *Session) freeze(end End) {
 	s.arbiter.releaseAll()
 	s.cfg.Hub.FreezeViewers(true)
 	s.setState(StateFrozen, end)
-	s.door.SetState(StateFrozen, end)
+	s.door.SetState(StateFrozen, s.status.End) // of a recorder that failed just now, if it did
 	s.log.Warn("session frozen", "code", end.Code, "message", end.Message)
 }
 
