@@ -74,7 +74,7 @@ func TestLongTextIsCut(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, name := range []string{"session.json", "init-000.mp4", "init-999.mp4", "seg-000000.m4s", "seg-999999.m4s", "events-000001.ndjson"} {
+	for _, name := range []string{"session.json", "init-000000.mp4", "init-999999.mp4", "seg-000000.m4s", "seg-999999.m4s", "events-000001.ndjson"} {
 		kind, n, ok := parseName(name)
 		if !ok {
 			t.Errorf("%s is refused", name)
@@ -86,7 +86,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s became %s, %v", name, again, err)
 		}
 	}
-	for kind, n := range map[Kind]int{KindInit: 1000, KindSegment: 1_000_000, KindEvents: -1, KindSession: 0} {
+	for kind, n := range map[Kind]int{KindInit: 1_000_000, KindSegment: 1_000_000, KindEvents: -1, KindSession: 0} {
 		if name, err := fileName(kind, n); err == nil {
 			t.Errorf("%s %d became %s", kind, n, name)
 		}
@@ -94,7 +94,7 @@ func TestNames(t *testing.T) {
 }
 
 func FuzzParseName(f *testing.F) {
-	for _, s := range []string{"session.json", "init-000.mp4", "seg-000000.m4s", "../x", "seg-+00001.m4s", "seg-00000１.m4s"} {
+	for _, s := range []string{"session.json", "init-000000.mp4", "seg-000000.m4s", "../x", "seg-+00001.m4s", "seg-00000１.m4s"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -109,7 +109,7 @@ func FuzzParseName(f *testing.F) {
 }
 
 func FuzzJournal(f *testing.F) {
-	f.Add([]byte(`{"name":"seg-000003.m4s","size":123456,"sha256":"` + strings.Repeat("0a", 32) + `","kind":"segment","init":"init-000.mp4","start":1080000,"duration":360000,"samples":41,"still":[[1,2]]}` + "\n"))
+	f.Add([]byte(`{"name":"seg-000003.m4s","size":123456,"sha256":"` + strings.Repeat("0a", 32) + `","kind":"segment","init":"init-000000.mp4","start":1080000,"duration":360000,"samples":41,"still":[[1,2]]}` + "\n"))
 	f.Add([]byte(`{"name":"session.json","size":1,"sha256":"` + strings.Repeat("00", 32) + `","kind":"session"}` + "\n{\"na"))
 	f.Add([]byte("\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -143,8 +143,8 @@ func FuzzManifest(f *testing.F) {
 	entry := func(name, kind, rest string) string {
 		return `{"name":"` + name + `","size":1,"sha256":"` + strings.Repeat("00", 32) + `","kind":"` + kind + `"` + rest + `}`
 	}
-	f.Add([]byte(`{"format":1,"session_id":"x","files":[` + entry("session.json", "session", "") + "," + entry("init-000.mp4", "init", "") + "," +
-		entry("seg-000000.m4s", "segment", `,"init":"init-000.mp4","duration":5`) + "," + entry("events-000000.ndjson", "events", `,"last_us":9`) + `]}`))
+	f.Add([]byte(`{"format":1,"session_id":"x","files":[` + entry("session.json", "session", "") + "," + entry("init-000000.mp4", "init", "") + "," +
+		entry("seg-000000.m4s", "segment", `,"init":"init-000000.mp4","duration":5`) + "," + entry("events-000000.ndjson", "events", `,"last_us":9`) + `]}`))
 	f.Add([]byte(`{"format":2}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := ParseManifest(b)

@@ -20,6 +20,7 @@ type Export struct {
 func (r *Recording) Export(ctx context.Context) (*Export, error) {
 	x := &Export{r: r, index: map[string]int{}}
 	var inits []fmp4.Init
+	known := map[string]int{} // by content: a size that came back has files of its own
 	for i := range r.entries {
 		switch e := &r.entries[i]; e.Kind {
 		case KindInit:
@@ -27,12 +28,17 @@ func (r *Recording) Export(ctx context.Context) (*Export, error) {
 			if err != nil {
 				return nil, err
 			}
-			init, err := fmp4.ParseInit(b)
-			if err != nil {
-				return nil, &CorruptError{File: e.Name, Offset: -1, Err: err}
+			at, ok := known[string(b)]
+			if !ok {
+				init, err := fmp4.ParseInit(b)
+				if err != nil {
+					return nil, &CorruptError{File: e.Name, Offset: -1, Err: err}
+				}
+				at = len(inits)
+				known[string(b)] = at
+				inits = append(inits, init)
 			}
-			x.index[e.Name] = len(inits)
-			inits = append(inits, init)
+			x.index[e.Name] = at
 		case KindSegment:
 			x.segments = append(x.segments, e)
 		case KindSession, KindEvents:

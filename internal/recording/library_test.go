@@ -241,7 +241,7 @@ func TestFileNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec := openRecording(t, root, archive(t))
-	for _, name := range []string{sessionFile, "init-000.mp4", "seg-000000.m4s", "events-000000.ndjson", manifestFile} {
+	for _, name := range []string{sessionFile, "init-000000.mp4", "seg-000000.m4s", "events-000000.ndjson", manifestFile} {
 		body, size, err := rec.File(t.Context(), name)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -252,7 +252,7 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"", ".", "..", "../secret", "/etc/passwd", journalFile, "seg-000099.m4s", "seg-0.m4s", "seg-00000a.m4s", "init-000.mp4/", "SEG-000000.M4S",
+		"", ".", "..", "../secret", "/etc/passwd", journalFile, "seg-000099.m4s", "seg-0.m4s", "seg-00000a.m4s", "init-000000.mp4/", "SEG-000000.M4S",
 		"seg-000000.m4s\x00", "..%2fsecret", "session.json.tmp",
 	} {
 		if _, _, err := rec.File(t.Context(), name); !errors.Is(err, ErrNotFound) {
@@ -423,7 +423,7 @@ func TestVerify(t *testing.T) {
 			manifest(func(m *Manifest) { i := find(m, seg); m.Files = append(m.Files[:i], m.Files[i+1:]...) })(o)
 		}, Missing, seg},
 		"time overlaps": {manifest(func(m *Manifest) { m.Files[find(m, seg)].Start -= 90000 }), Reordered, seg},
-		"init missing":  {manifest(func(m *Manifest) { m.Files[find(m, seg)].Init = "init-007.mp4" }), Reordered, seg},
+		"init missing":  {manifest(func(m *Manifest) { m.Files[find(m, seg)].Init = "init-000007.mp4" }), Reordered, seg},
 		"bad name":      {manifest(func(m *Manifest) { m.Files[find(m, seg)].Name = "../x" }), Malformed, "../x"},
 		"empty":         {manifest(func(m *Manifest) { m.Files = nil }), Missing, sessionFile},
 		"no JSON":       {func(o map[string][]byte) { o[key(manifestFile)] = []byte("{") }, Malformed, manifestFile},

@@ -19,7 +19,7 @@ const (
 	// maxSmallFile bounds session.json and initialisation segments when they are read.
 	maxSmallFile = 64 << 10
 	// maxSegments, maxInits and maxChunks bound the numbers in file names.
-	maxSegments, maxInits, maxChunks = 1_000_000, 1_000, 1_000_000
+	maxSegments, maxInits, maxChunks = 1_000_000, 1_000_000, 1_000_000
 )
 
 // How the recorder works.

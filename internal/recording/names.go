@@ -31,7 +31,7 @@ var numbered = []struct {
 	digits, max int
 	after       string
 }{
-	{KindInit, "init-", 3, maxInits, ".mp4"},
+	{KindInit, "init-", 6, maxInits, ".mp4"},
 	{KindSegment, "seg-", 6, maxSegments, ".m4s"},
 	{KindEvents, "events-", 6, maxChunks, ".ndjson"},
 }

@@ -79,10 +79,11 @@ func TestSegmentsAndEvents(t *testing.T) {
 			}
 		}
 		want := []string{
-			"session.json", "init-000.mp4",
-			"seg-000000.m4s init-000.mp4 0.000 true", "seg-000001.m4s init-000.mp4 4.000 false",
-			"seg-000002.m4s init-000.mp4 8.000 false", "init-001.mp4", "seg-000003.m4s init-001.mp4 10.000 true",
-			"seg-000004.m4s init-000.mp4 11.000 true", "seg-000005.m4s init-000.mp4 15.000 false", "events-000000.ndjson",
+			"session.json", "init-000000.mp4",
+			"seg-000000.m4s init-000000.mp4 0.000 true", "seg-000001.m4s init-000000.mp4 4.000 false",
+			"seg-000002.m4s init-000000.mp4 8.000 false", "init-000001.mp4", "seg-000003.m4s init-000001.mp4 10.000 true",
+			"init-000002.mp4", // the first size again
+			"seg-000004.m4s init-000002.mp4 11.000 true", "seg-000005.m4s init-000002.mp4 15.000 false", "events-000000.ndjson",
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("files\n%s\nwant\n%s", strings.Join(names, "\n"), strings.Join(want, "\n"))

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -150,6 +151,60 @@ func TestRecoverFindsWhatTheWorkerWrote(t *testing.T) {
 }
 
 // The last picture lasts until the last event: it was on the screen when that happened.
+// The size came back just before the worker was killed: what was open is of the size it was coded with, for those who
+// replay it and for those who seal it.
+func TestOpenSegmentAfterTheSizeCameBack(t *testing.T) {
+	root := t.TempDir()
+	var dir string
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		for range 2 {
+			r.typing(2 * time.Second)
+			r.clip.Resize()
+		}
+		r.typing(2 * time.Second)
+		synctest.Wait()
+		dir = r.copyTo(root)
+		rec, err := NewLibrary(r.root, newMemory()).Open(t.Context(), testID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rec.Close()
+		x, err := rec.Index(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range x.Segments {
+			init := x.Inits[slices.IndexFunc(x.Inits, func(in IndexInit) bool { return in.Name == s.Init })]
+			if want := []int{160, 112, 160}[i]; init.Width != want || s.Open != (i == 2) {
+				t.Errorf("replayed: segment %+v of width %d, want %d", s, init.Width, want)
+			}
+		}
+		if len(x.Segments) != 3 {
+			t.Errorf("%d segments in the index", len(x.Segments))
+		}
+	})
+	if err := Recover(dir, EndReason{Code: "worker_crashed"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	m := manifestOf(t, dir)
+	pictures(t, dir, m)
+	width := map[string]int{}
+	var got []int
+	for _, e := range m.Files {
+		switch e.Kind {
+		case KindInit:
+			width[e.Name] = e.Width
+		case KindSegment:
+			got = append(got, width[e.Init])
+		case KindSession, KindEvents:
+		}
+	}
+	if !slices.Equal(got, []int{160, 112, 160}) {
+		t.Errorf("sealed: segments of the widths %v", got)
+	}
+}
+
 func TestRecoverExtendsToTheLastEvent(t *testing.T) {
 	whole := load(t, killed(t))
 	late := []byte(`{"t_us":9000000,"kind":"name","name":"x"}` + "\n")

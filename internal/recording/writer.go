@@ -25,8 +25,9 @@ type writer struct {
 	seg     *segment
 	chunk   *chunk
 
-	inits     map[string]string // parameter sets and size → init file
-	init      string            // the one in use
+	init      string // the one in use
+	initHash  [sha256.Size]byte
+	nextInit  int
 	nextSeg   int
 	nextChunk int
 	sequence  uint32 // of fragments
@@ -56,7 +57,7 @@ type eventLine struct {
 // newWriter starts a recording in an empty folder: session.json and its journal entry.
 func newWriter(fsys spoolfs.FS, session SessionInfo, opts Options) (*writer, error) {
 	w := &writer{
-		fs: fsys, session: session, onClosed: opts.OnClosed, inits: map[string]string{},
+		fs: fsys, session: session, onClosed: opts.OnClosed,
 		minFree: opts.MinFreeBytes, maxSpool: opts.MaxSpoolBytes,
 	}
 	list, err := fsys.List()
@@ -65,6 +66,9 @@ func newWriter(fsys spoolfs.FS, session SessionInfo, opts Options) (*writer, err
 	}
 	if len(list) > 0 {
 		return nil, &SpoolError{"create", sessionFile, fmt.Errorf("the spool folder holds %s: %w", list[0].Name(), fs.ErrExist)}
+	}
+	if err := w.checkSpace(true); err != nil {
+		return nil, err // nobody shall see a second of what cannot be recorded
 	}
 	b, err := json.Marshal(session)
 	if err != nil {
@@ -140,11 +144,9 @@ func (w *writer) unit(au *h264.AccessUnit) error {
 	if au.IDR {
 		// INVARIANT: no segment is open here. So an open segment was coded with the last init of the journal, and that is
 		// how recovery and live replay know.
-		name, err := w.initFor(au)
-		if err != nil {
+		if err := w.useInit(au); err != nil {
 			return err
 		}
-		w.init = name
 	}
 	if !au.Refine || !w.any {
 		w.picture.change(start)
@@ -199,33 +201,34 @@ func (w *writer) closeSegment(end Ticks) error {
 	return w.closed(entry)
 }
 
-// initFor returns the init file for an IDR picture, new when its parameter sets are.
-func (w *writer) initFor(au *h264.AccessUnit) (string, error) {
+// useInit writes an init file for an IDR picture unless the one before it used the same. A size that comes back gets a new
+// file, or the last of the journal would not be the one in use.
+func (w *writer) useInit(au *h264.AccessUnit) error {
 	sps, pps, err := h264.ParameterSets(au.Data)
 	if err != nil {
-		return "", fmt.Errorf("recording: %w", err)
-	}
-	key := fmt.Sprintf("%d %d %x %x", au.Width, au.Height, sps, pps)
-	if name, ok := w.inits[key]; ok {
-		return name, nil
-	}
-	name, err := fileName(KindInit, len(w.inits))
-	if err != nil {
-		return "", err
+		return fmt.Errorf("recording: %w", err)
 	}
 	init := fmp4.Init{SPS: sps, PPS: pps, Width: au.Width, Height: au.Height}
 	b, err := init.Encode()
 	if err != nil {
-		return "", err
+		return err
+	}
+	hash := sha256.Sum256(b)
+	if hash == w.initHash {
+		return nil
+	}
+	name, err := fileName(KindInit, w.nextInit)
+	if err != nil {
+		return err
 	}
 	if err := spoolfs.WriteFile(w.fs, name, b); err != nil {
-		return "", &SpoolError{"write", name, err}
+		return &SpoolError{"write", name, err}
 	}
-	w.inits[key] = name
+	w.init, w.initHash = name, hash
+	w.nextInit++
 	w.written += uint64(len(b))
-	return name, w.closed(Entry{
-		Name: name, Kind: KindInit, Size: int64(len(b)), SHA256: sha256.Sum256(b),
-		Codec: init.Codec(), Width: init.Width, Height: init.Height,
+	return w.closed(Entry{
+		Name: name, Kind: KindInit, Size: int64(len(b)), SHA256: hash, Codec: init.Codec(), Width: init.Width, Height: init.Height,
 	})
 }
 
