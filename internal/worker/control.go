@@ -178,7 +178,7 @@ func (c *control) Terminate(_ context.Context, req *workerpb.TerminateRequest) (
 	return &workerpb.TerminateResponse{}, nil
 }
 
-// doorCodes are the door's errors in gRPC's words. doorErrors in remote.go reads them back.
+// doorCodes are the door's errors in gRPC's words. Session.callError reads them back.
 var doorCodes = []struct {
 	err  error
 	code codes.Code

@@ -44,7 +44,7 @@ func Main(ctx context.Context, o Options) error {
 	c := newControl(o, in)
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxRequestBytes), grpc.MaxConcurrentStreams(64),
-		grpc.WaitForHandlers(true), grpc.SharedWriteBuffer(true),
+		grpc.WaitForHandlers(true),
 	)
 	workerpb.RegisterWorkerServer(server, c)
 	var serving sync.WaitGroup

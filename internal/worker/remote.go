@@ -60,7 +60,7 @@ func dialControl(control net.Conn) (*grpc.ClientConn, error) {
 			}
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes), grpc.MaxCallSendMsgSize(maxRequestBytes)),
-		grpc.WithIdleTimeout(0), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(), grpc.WithSharedWriteBuffer(true),
+		grpc.WithIdleTimeout(0), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(),
 	)
 }
 
@@ -69,7 +69,7 @@ func (s *Session) supervise(watched context.Context, unwatch context.CancelFunc)
 	defer close(s.done)
 	var told, parts sync.WaitGroup
 	told.Go(s.notify.run)
-	parts.Go(func() { forwardLog(s.process.log, s.log) })
+	parts.Go(func() { forwardLog(s.process.log, s.cfg.Logger.With("session_id", s.id, "worker_pid", s.pid)) })
 	heard := make(chan struct{})
 	parts.Go(func() {
 		defer close(heard)

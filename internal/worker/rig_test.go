@@ -14,7 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,13 +140,11 @@ func descriptors(t *testing.T) int {
 // children lists the processes this one has started and not reaped.
 func children(t *testing.T) []string {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", os.Getpid()))
-	require.NoError(t, err)
-	var all []string
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
 	require.NoError(t, err)
+	var all []string
 	for _, task := range tasks {
-		if b, err = os.ReadFile(task); err == nil {
+		if b, err := os.ReadFile(task); err == nil {
 			all = append(all, strings.Fields(string(b))...)
 		}
 	}
@@ -277,6 +275,19 @@ type browser struct {
 
 func watch(t *testing.T, s *Session, role session.Role) *browser {
 	t.Helper()
+	b, err := offer(t, s, Offer{Person: session.Person{ID: "u1", Name: "alice"}, Role: role, ClientAddress: "192.0.2.7"})
+	require.NoError(t, err)
+	select {
+	case <-b.opened:
+	case <-time.After(patience):
+		require.FailNow(t, "the browser did not connect")
+	}
+	return b
+}
+
+// offer makes a browser with an offer of its own in o, and gives it the answer.
+func offer(t *testing.T, s *Session, o Offer) (*browser, error) {
+	t.Helper()
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
 	b := &browser{t: t, s: s, pc: pc, opened: make(chan struct{})}
@@ -304,19 +315,17 @@ func watch(t *testing.T, s *Session, role session.Role) *browser {
 			b.states = append(b.states, strings.TrimSpace(state.State+" "+state.Code))
 		}
 	})
-	offer, err := pc.CreateOffer(nil)
+	description, err := pc.CreateOffer(nil)
 	require.NoError(t, err)
-	require.NoError(t, pc.SetLocalDescription(offer))
-	answer, err := s.Offer(t.Context(), Offer{Person: session.Person{ID: "u1", Name: "alice"}, Role: role, ClientAddress: "192.0.2.7", SDP: offer.SDP})
-	require.NoError(t, err)
+	require.NoError(t, pc.SetLocalDescription(description))
+	o.SDP = description.SDP
+	answer, err := s.Offer(t.Context(), o)
+	if err != nil {
+		return nil, err
+	}
 	b.id = answer.ViewerID
 	require.NoError(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}))
-	select {
-	case <-b.opened:
-	case <-time.After(patience):
-		require.FailNow(t, "the browser did not connect")
-	}
-	return b
+	return b, nil
 }
 
 func (b *browser) close() { _ = b.pc.GracefulClose() }
@@ -332,12 +341,7 @@ func (b *browser) heard(state string) func() bool {
 	return func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for _, s := range b.states {
-			if s == state {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(b.states, state)
 	}
 }
 
@@ -357,14 +361,4 @@ func (b *browser) works(d *desktopTarget) {
 	packets := b.packets.Load()
 	d.paint()
 	eventually(b.t, "no picture came", func() bool { return b.packets.Load() > packets })
-}
-
-// rss is the resident memory of a process in bytes.
-func rss(t *testing.T, pid int) int64 {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	require.NoError(t, err)
-	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
-	require.NoError(t, err)
-	return pages * int64(os.Getpagesize())
 }
