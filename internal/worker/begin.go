@@ -54,15 +54,13 @@ func (s *Session) begin(ctx context.Context, req CreateRequest) error {
 
 // giveUp ends a worker that did not start its session, and waits until it is gone.
 func (s *Session) giveUp(ctx context.Context, end session.End, cause error) error {
-	select {
-	case <-s.exited: // it crashed
-	default:
+	if end.Code != session.EndWorkerCrashed { // else its exit tells more
 		s.mu.Lock()
 		s.killed = &end
 		s.mu.Unlock()
-		s.conn.Close() // it exits when the control socket ends
-		s.killAfter(exitTimeout, end)
 	}
+	s.conn.Close() // it exits when the control socket ends
+	s.killAfter(exitTimeout, end)
 	<-s.done
 	return &EndError{End: s.Snapshot().End, Err: errors.Join(cause, context.Cause(ctx))}
 }

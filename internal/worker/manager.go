@@ -212,6 +212,7 @@ func (m *Manager) launch(ctx context.Context, req CreateRequest) (*Session, erro
 		s.supervise(watched, unwatch)
 		m.ports.release(sockets.port)
 		m.forget(s.id)
+		close(s.done)
 	}()
 	return s, nil
 }

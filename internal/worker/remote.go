@@ -66,7 +66,6 @@ func dialControl(control net.Conn) (*grpc.ClientConn, error) {
 
 // supervise watches a started worker until nothing of it is left, and tells.
 func (s *Session) supervise(watched context.Context, unwatch context.CancelFunc) {
-	defer close(s.done)
 	var told, parts sync.WaitGroup
 	told.Go(s.notify.run)
 	parts.Go(func() { forwardLog(s.process.log, s.cfg.Logger.With("session_id", s.id, "worker_pid", s.pid)) })
