@@ -176,6 +176,8 @@ func TestLifeOfASession(t *testing.T) {
 	var p struct{ Code string }
 	require.Equal(t, 409, g.call("POST", "/sessions/"+s.ID+"/terminate", "", &p))
 	require.Equal(t, "session_ended", p.Code)
+	require.Equal(t, 204, g.call("DELETE", "/sessions/"+s.ID+"/whep/anyone", "", nil), "the viewer has gone with its session")
+	require.Equal(t, 404, g.call("DELETE", "/sessions/01JA0000000000000000000000/whep/anyone", "", &p))
 	require.Equal(t, 404, g.call("POST", "/sessions/01JA0000000000000000000000/terminate", "", &p))
 	require.Equal(t, "session_not_found", p.Code)
 	var v struct{ OK bool }

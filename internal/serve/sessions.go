@@ -104,11 +104,16 @@ func (s *sessions) AddCandidates(ctx context.Context, id, viewer, fragment strin
 	return s.workers.AddCandidates(ctx, id, viewer, fragment)
 }
 
+// CloseViewer has nothing to do when the session has ended: its viewers have gone with it.
 func (s *sessions) CloseViewer(ctx context.Context, id, viewer string) error {
-	if err := s.running(ctx, id); err != nil {
-		return err
+	err := s.running(ctx, id)
+	if err == nil {
+		err = s.workers.CloseViewer(ctx, id, viewer)
 	}
-	return s.workers.CloseViewer(ctx, id, viewer)
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == "session_ended" {
+		return nil
+	}
+	return err
 }
 
 func (s *sessions) Terminate(ctx context.Context, id, code, message string) error {
