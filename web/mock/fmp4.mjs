@@ -150,7 +150,7 @@ export function makeRecording() {
     const inits = [];
     const segments = [];
     for (const [p, part] of parts.entries()) {
-      const init = `init-${String(p).padStart(3, '0')}.mp4`;
+      const init = `init-${String(p).padStart(6, '0')}.mp4`;
       files.set(init, part.init);
       const [width, height] = p === 0 ? [1280, 720] : [1024, 768];
       inits.push({ name: init, codec: part.codec, width, height });
