@@ -64,7 +64,10 @@ func TestRecordedBeforeSent(t *testing.T) {
 // TestUnrecordedIsNotSent: the act that could not be recorded is not done, nor any after it.
 func TestUnrecordedIsNotSent(t *testing.T) {
 	for _, in := range []desktop.Input{
-		key('a', true), desktop.TextInput{Text: "rm -rf"}, pointer(1, 1, desktop.ButtonLeft), desktop.WheelEvent{DY: 1},
+		key('a', true),
+		desktop.TextInput{Text: "rm -rf"},
+		pointer(1, 1, desktop.ButtonLeft),
+		desktop.WheelEvent{DY: 1},
 		desktop.ClipboardText{Text: "secret"},
 	} {
 		inActive(t, func(r *rig) {
