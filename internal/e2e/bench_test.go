@@ -47,6 +47,10 @@ var workloads = []workload{
 	}},
 }
 
+func workloadNamed(name string) workload {
+	return workloads[slices.IndexFunc(workloads, func(w workload) bool { return w.name == name })]
+}
+
 // BenchmarkDesktop shows a 1920×1080 TigerVNC desktop to Chromium through the real gateway and measures what that
 // costs: CPU of the worker and of serve in cores, CPU of the worker for each picture, what arrives at the viewer, the time from a
 // change on the target to its pixel in the page, memory, and the size of the recording.
@@ -61,6 +65,11 @@ func BenchmarkDesktop(b *testing.B) {
 			}
 		})
 	}
+	b.Run("typing-long", func(b *testing.B) { // long enough for the key pictures a recording has each minute
+		for b.Loop() {
+			measure(b, workloadNamed("typing"), 155)
+		}
+	})
 	b.Run("connect", func(b *testing.B) { // from the click to the picture
 		for b.Loop() {
 			measureConnect(b, 7)
@@ -75,7 +84,7 @@ func BenchmarkDesktop(b *testing.B) {
 
 // BenchmarkViewers tells what another viewer costs while text scrolls.
 func BenchmarkViewers(b *testing.B) {
-	scroll := workloads[slices.IndexFunc(workloads, func(w workload) bool { return w.name == "scroll" })]
+	scroll := workloadNamed("scroll")
 	for _, viewers := range []int{1, 2, 4} {
 		b.Run(strconv.Itoa(viewers), func(b *testing.B) {
 			for b.Loop() {

@@ -107,53 +107,29 @@ func TestIndex(t *testing.T) {
 func TestIndexWhileRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{})
-		lib := NewLibrary(r.root, newMemory())
-		look := func() *Index {
-			t.Helper()
-			rec, err := lib.Open(t.Context(), testID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer rec.Close()
-			x, err := rec.Index(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, s := range x.Segments {
-				body, size, err := rec.File(t.Context(), s.Name)
-				if err != nil {
-					t.Fatalf("%s: %v", s.Name, err)
-				}
-				b, err := io.ReadAll(body)
-				if err != nil || int64(len(b)) != size || size != s.Bytes {
-					t.Errorf("%s: %d bytes of %d, the index says %d, %v", s.Name, len(b), size, s.Bytes, err)
-				}
-			}
-			return x
-		}
-		if x := look(); !x.Live || x.Sealed || x.DurationMS != 0 || len(x.Segments) != 0 {
+		if x := r.index(); !x.Live || x.Sealed || x.DurationMS != 0 || len(x.Segments) != 0 {
 			t.Errorf("at first %+v", x)
 		}
 		r.typing(5 * time.Second)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		x := look()
+		x := r.index()
 		if len(x.Segments) != 2 || x.Segments[0].Open || !x.Segments[1].Open || x.DurationMS < 5000 || x.DurationMS > 6000 {
 			t.Errorf("after 6 s %+v", x)
 		}
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if y := look(); y.DurationMS < 605000 || y.DurationMS > 606000 || len(y.Idle) != 1 || y.Idle[0].EndMS != y.DurationMS {
+		if y := r.index(); y.DurationMS < 605000 || y.DurationMS > 606000 || len(y.Idle) != 1 || y.Idle[0].EndMS != y.DurationMS {
 			t.Errorf("after 10 minutes of stillness %+v", y)
 		}
 		r.picture()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if y := look(); len(y.Segments) != 3 || y.Segments[2].StartMS < 605000 {
+		if y := r.index(); len(y.Segments) != 3 || y.Segments[2].StartMS < 605000 {
 			t.Errorf("after the next picture %+v", y.Segments)
 		}
 		r.seal()
-		if y := look(); y.Live || y.Sealed || len(y.Segments) != 3 || y.Segments[2].Open {
+		if y := r.index(); y.Live || y.Sealed || len(y.Segments) != 3 || y.Segments[2].Open {
 			t.Errorf("when closed and not uploaded %+v", y)
 		}
 	})

@@ -165,15 +165,7 @@ func TestOpenSegmentAfterTheSizeCameBack(t *testing.T) {
 		r.typing(2 * time.Second)
 		synctest.Wait()
 		dir = r.copyTo(root)
-		rec, err := NewLibrary(r.root, newMemory()).Open(t.Context(), testID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer rec.Close()
-		x, err := rec.Index(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		x := r.index()
 		for i, s := range x.Segments {
 			init := x.Inits[slices.IndexFunc(x.Inits, func(in IndexInit) bool { return in.Name == s.Init })]
 			if want := []int{160, 112, 160}[i]; init.Width != want || s.Open != (i == 2) {

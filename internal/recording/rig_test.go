@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,6 +115,32 @@ func (r *rig) seal() {
 	if err := <-r.ran; err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// index is what a player of the running session is told, every file of which must be there.
+func (r *rig) index() *Index {
+	r.t.Helper()
+	ctx := r.t.Context()
+	rec, err := NewLibrary(r.root, newMemory()).Open(ctx, testID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer rec.Close()
+	x, err := rec.Index(ctx)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, s := range x.Segments {
+		body, size, err := rec.File(ctx, s.Name)
+		if err != nil {
+			r.t.Fatalf("%s: %v", s.Name, err)
+		}
+		b, err := io.ReadAll(body)
+		if err != nil || int64(len(b)) != size || size != s.Bytes {
+			r.t.Errorf("%s: %d bytes of %d, the index says %d, %v", s.Name, len(b), size, s.Bytes, err)
+		}
+	}
+	return x
 }
 
 // copyTo copies the session's folder as it is now: what a kill would leave.
