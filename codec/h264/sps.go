@@ -155,7 +155,8 @@ func (s *SPS) parseVUI(r *bitReader) {
 	}
 }
 
-// variableFrameRate returns a copy of an SPS with fixed_frame_rate_flag (E.2.1) unset.
+// variableFrameRate returns a copy of an SPS with fixed_frame_rate_flag (E.2.1) unset. A zero more may need more escapes, so
+// the copy may be longer; beyond the cap it is refused.
 func variableFrameRate(nal []byte) ([]byte, error) {
 	s, err := ParseSPS(nal)
 	if err != nil {
@@ -165,7 +166,11 @@ func variableFrameRate(nal []byte) ([]byte, error) {
 	if at := s.fixedRateBit; at > 0 {
 		payload[at/8] &^= 0x80 >> (at % 8)
 	}
-	return appendEscaped(append([]byte(nil), nal[:4]...), payload), nil
+	changed := appendEscaped(append([]byte(nil), nal[:4]...), payload)
+	if len(changed) > maxSPSBytes {
+		return nil, fmt.Errorf("%w: %d bytes when rewritten, at most %d", ErrSPS, len(changed), maxSPSBytes)
+	}
+	return changed, nil
 }
 
 // size derives the picture sizes (7.4.2.1.1) with the caps of this package.

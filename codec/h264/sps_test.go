@@ -71,6 +71,9 @@ func FuzzParseSPS(f *testing.F) {
 			t.Fatalf("sizes %+v", s)
 		}
 		changed, err := variableFrameRate(in)
+		if errors.Is(err, ErrSPS) && len(in) > maxSPSBytes*2/3 {
+			return // each two zeros may need an escape more
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
