@@ -28,7 +28,7 @@ func dialFailure(ctx context.Context, err error) *EndError {
 	case errors.Is(context.Cause(ctx), errConnectTimeout):
 		return endError(session.EndTargetTimeout, "nothing answers at its address", err)
 	case ctx.Err() != nil:
-		return endError(session.EndConnectCancelled, "", err)
+		return &EndError{cancelEnd(ctx), err}
 	case noName && dns.IsNotFound:
 		return endError(session.EndTargetUnreachable, "its name is not known", err)
 	case noName:
