@@ -94,7 +94,7 @@ func TestTwoSessions(t *testing.T) {
 // TestHungWorker: a worker that stands still is noticed and killed.
 func TestHungWorker(t *testing.T) {
 	d := startTarget(t, demotarget.Options{})
-	r := newRig(t, func(c *ManagerConfig) { c.PingInterval, c.PingTimeout = 100*time.Millisecond, time.Second })
+	r := newRig(t, func(c *ManagerConfig) { c.PingInterval, c.PingTimeout = 100*time.Millisecond, 3*time.Second })
 	s := r.create(d.addr)
 	require.NoError(t, syscall.Kill(s.Snapshot().PID, syscall.SIGSTOP))
 	require.Equal(t, session.NewEnd(session.EndWorkerHung, ""), r.gone(s))
@@ -145,12 +145,6 @@ func TestNoSession(t *testing.T) {
 		return l.Addr().String()
 	}
 	silent := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
-	worker := func(how string) func(*ManagerConfig) {
-		return func(c *ManagerConfig) {
-			c.Env = []string{"VITRINE_TEST_WORKER=" + how}
-			c.ConnectTimeout = time.Second
-		}
-	}
 	for name, c := range map[string]struct {
 		address func(t *testing.T) string
 		manager func(*ManagerConfig)
@@ -216,11 +210,15 @@ func TestNoSession(t *testing.T) {
 		},
 		"the worker exits": {
 			address: func(t *testing.T) string { return listen(t, silent) },
-			manager: worker("exit"), want: session.EndWorkerCrashed, message: "exit status 3", started: true,
+			manager: func(c *ManagerConfig) { c.Env = []string{"VITRINE_TEST_WORKER=exit"} },
+			want:    session.EndWorkerCrashed, message: "exit status 3", started: true,
 		},
 		"the worker says nothing": {
 			address: func(t *testing.T) string { return listen(t, silent) },
-			manager: worker("deaf"), want: session.EndTargetTimeout, started: true,
+			manager: func(c *ManagerConfig) {
+				c.Env, c.ConnectTimeout = []string{"VITRINE_TEST_WORKER=deaf"}, time.Second
+			},
+			want: session.EndTargetTimeout, started: true,
 		},
 		"no such program": {
 			address: func(t *testing.T) string { return listen(t, silent) },
@@ -341,7 +339,7 @@ func TestViewers(t *testing.T) {
 // TestOrphan: nobody watches, so the session ends.
 func TestOrphan(t *testing.T) {
 	d := startTarget(t, demotarget.Options{})
-	r := newRig(t, func(c *ManagerConfig) { c.OrphanTimeout = time.Second })
+	r := newRig(t, func(c *ManagerConfig) { c.OrphanTimeout = 2 * time.Second })
 	require.Equal(t, session.EndOrphaned, r.gone(r.create(d.addr)).Code)
 }
 
