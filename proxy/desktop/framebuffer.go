@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrSize is returned when a target announces a desktop outside the caps of this package.
@@ -19,7 +20,8 @@ const BytesPerPixel = 4
 //
 // Drawing and snapshots exclude each other for the length of one call, so neither may block on I/O inside.
 type Framebuffer struct {
-	wake chan struct{} // capacity 1, never closed: something to encode
+	wake  chan struct{} // capacity 1, never closed: something to encode
+	shown atomic.Bool   // something drawn was committed
 
 	mu     sync.Mutex
 	size   image.Point
@@ -27,7 +29,6 @@ type Framebuffer struct {
 	damage *Damage
 	drawn  bool // the source has drawn something
 	dirty  bool // damage was committed and not yet taken
-	shown  bool // something drawn was committed
 
 	cursorMu     sync.Mutex
 	cursor       Cursor
@@ -139,9 +140,9 @@ func (f *Framebuffer) Commit() {
 	f.mu.Lock()
 	wake := f.drawn && !f.damage.Empty()
 	f.dirty = f.dirty || wake
-	f.shown = f.shown || wake
 	f.mu.Unlock()
 	if wake {
+		f.shown.Store(true)
 		select {
 		case f.wake <- struct{}{}:
 		default:
@@ -150,11 +151,7 @@ func (f *Framebuffer) Commit() {
 }
 
 // Blank reports whether there is nothing to show yet.
-func (f *Framebuffer) Blank() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.shown
-}
+func (f *Framebuffer) Blank() bool { return !f.shown.Load() }
 
 // Wake delivers a value after a Commit that has something to show. It has one receiver: the encode loop.
 func (f *Framebuffer) Wake() <-chan struct{} { return f.wake }

@@ -36,7 +36,7 @@ type encodeLoop struct {
 	preset  h264.Preset
 	dirty   bool          // damage was committed and not yet taken
 	seen    time.Duration // when dirty was set, on the session's clock
-	active  bool          // there was something to show, and someone to take units, when last looked
+	active  bool          // wanted, when last looked
 	seq     uint64
 	lastPTS time.Duration
 
@@ -116,7 +116,7 @@ func (l *encodeLoop) run(ctx context.Context) error {
 // nextAt returns when to make the next picture, the zero time when there is nothing to do.
 func (l *encodeLoop) nextAt() time.Time {
 	was := l.active
-	if l.active = l.hub.active() && !l.hub.fb.Blank(); !l.active {
+	if l.active = l.wanted(); !l.active {
 		return time.Time{}
 	}
 	if !was {
@@ -124,6 +124,9 @@ func (l *encodeLoop) nextAt() time.Time {
 	}
 	return l.schedule.next(l.demand())
 }
+
+// wanted tells whether there is something to show and someone who takes units.
+func (l *encodeLoop) wanted() bool { return !l.hub.fb.Blank() && l.hub.active() }
 
 func (l *encodeLoop) demand() demand {
 	return demand{dirty: l.dirty, idr: l.hub.wantIDR.Load()}
@@ -143,7 +146,7 @@ func (l *encodeLoop) last() error {
 		l.sawDamage()
 	default:
 	}
-	if l.dirty && l.hub.active() && !l.hub.fb.Blank() {
+	if l.dirty && l.wanted() {
 		return l.picture()
 	}
 	return nil
