@@ -1,0 +1,48 @@
+package remotefx
+
+import (
+	"image"
+	"testing"
+
+	"github.com/vitrine-psm/vitrine/codec/internal/freerdpref"
+	"github.com/vitrine-psm/vitrine/codec/pixel"
+)
+
+// BenchmarkFrame decodes a whole frame of 1920×1080, and reports how long FreeRDP takes for the same bytes.
+func BenchmarkFrame(b *testing.B) {
+	for name, picture := range map[string]pixel.BGRX{"desktop": desktopPicture(1920, 1080), "photo": photoPicture(1920, 1080)} {
+		for _, c := range []struct {
+			name  string
+			codec freerdpref.Codec
+			arg   int
+		}{{"RLGR1", freerdpref.RFX, 1}, {"RLGR3", freerdpref.RFX, 0}, {"progressive", freerdpref.Progressive, 0}} {
+			b.Run(name+"/"+c.name, func(b *testing.B) {
+				ref := freerdpref.Start(b)
+				data, err := ref.Encode(c.codec, picture, c.arg)
+				if err != nil {
+					b.Fatal(err)
+				}
+				theirs, err := ref.Decode(freerdpref.Job{Codec: c.codec, W: 1920, H: 1080, Repeat: 10, Items: []freerdpref.Item{{W: 1920, H: 1080, Args: [4]int{1, 1}, Data: data}}})
+				if err != nil {
+					b.Fatal(err)
+				}
+				dst := pixel.NewBGRX(1920, 1080)
+				var d Decoder
+				var p Progressive
+				b.ReportAllocs()
+				for b.Loop() {
+					if c.codec == freerdpref.RFX {
+						_, err = d.Decode(data, dst, image.Point{})
+					} else {
+						_, err = p.Decode(1, data, dst)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(data))/1024, "KiB")
+				b.ReportMetric(float64(theirs.Took.Microseconds())/1000, "freerdp-ms")
+			})
+		}
+	}
+}
