@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"strings"
 )
 
 // Screenshot returns the exact pixels of the whole screen, without the pointer.
@@ -16,6 +17,18 @@ func (x *X) Screenshot(t TB) *image.RGBA {
 		t.Fatalf("testbed: %v", err)
 	}
 	return img
+}
+
+// Size returns the size of the screen.
+func (x *X) Size(t TB) image.Point {
+	t.Helper()
+	Require(t, "xwininfo")
+	var size image.Point
+	for line := range strings.Lines(Run(t, x.Display, "xwininfo", "-root")) {
+		_, _ = fmt.Sscanf(strings.TrimSpace(line), "Width: %d", &size.X)
+		_, _ = fmt.Sscanf(strings.TrimSpace(line), "Height: %d", &size.Y)
+	}
+	return size
 }
 
 // parseXWD reads a picture as xwd writes it (X11/XWDFile.h): 25 numbers, a name, colours, then pixels of

@@ -45,6 +45,18 @@ func Require(t TB, programs ...string) {
 	}
 }
 
+// program returns the first of a program's names that is on the PATH; it requires one of them.
+func program(t TB, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err == nil {
+			return name
+		}
+	}
+	unavailable(t, "not installed: "+strings.Join(names, " or "))
+	return ""
+}
+
 // unavailable ends the test: skipped on a person's machine, failed in CI.
 func unavailable(t TB, why string) {
 	t.Helper()
