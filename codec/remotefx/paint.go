@@ -8,6 +8,7 @@ import (
 
 // painter draws tiles within the rectangles of a region.
 type painter struct {
+	shift  shifts                                    // for dequantise: what C is shown is allocated once
 	pixels [tileSide * tileSide * bytesPerPixel]byte // a tile that is only drawn in part
 }
 

@@ -109,8 +109,7 @@ func (d *Progressive) first(t *progressiveTile, quants []byte, flags, quality ui
 		if err != nil {
 			return err
 		}
-		shift, err := leftShifts(pos)
-		if err != nil {
+		if d.shift, err = leftShifts(pos); err != nil {
 			return err
 		}
 		t.pos[c] = pos
@@ -120,11 +119,11 @@ func (d *Progressive) first(t *progressiveTile, quants []byte, flags, quality ui
 		}
 		if difference {
 			decodeRLGR(&d.diff, data[:n], false)
-			dequantise(&d.diff, &shift, t.extrapolate, signs, t.coefs.component(c))
+			dequantise(&d.diff, &d.shift, t.extrapolate, signs, t.coefs.component(c))
 		} else {
 			q := t.coefs.component(c)
 			decodeRLGR(q, data[:n], false)
-			dequantise(q, &shift, t.extrapolate, signs, nil)
+			dequantise(q, &d.shift, t.extrapolate, signs, nil)
 		}
 		data = data[n:]
 	}

@@ -204,8 +204,8 @@ func (d *Decoder) tile(b, quants []byte, dst pixel.BGRX, origin image.Point) err
 		if (quant+1)*quantBytes > len(quants) {
 			return dataError("quantiser %d of %d", quant, len(quants)/quantBytes)
 		}
-		shift, err := leftShifts(readQuant(quants[quant*quantBytes:], &quantOrder))
-		if err != nil {
+		var err error
+		if d.shift, err = leftShifts(readQuant(quants[quant*quantBytes:], &quantOrder)); err != nil {
 			return err
 		}
 		n := int(binary.LittleEndian.Uint16(b[7+2*c:]))
@@ -214,7 +214,7 @@ func (d *Decoder) tile(b, quants []byte, dst pixel.BGRX, origin image.Point) err
 		}
 		q := d.coefs.component(c)
 		decodeRLGR(q, data[:n], d.rlgr3)
-		dequantise(q, &shift, false, nil, nil)
+		dequantise(q, &d.shift, false, nil, nil)
 		data = data[n:]
 	}
 	d.paint(dst, p, d.rects, &d.coefs, false)

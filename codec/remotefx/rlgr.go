@@ -34,46 +34,31 @@ var zeroRuns = func() (t [kpMax + 1][longRun]zeroRun) {
 	return t
 }()
 
-// window is a bit stream: the next n bits are the highest of acc, and src is what follows them. More bits of acc than n
-// may be set, to what the stream holds there; beyond the end of the stream they are zero.
-type window struct {
-	src []byte
-	acc uint64
-	n   int
+// refill makes n, the number of the highest bits of acc that are the next ones of the stream, at least 56, unless src ends
+// before; pos is how much of src is read. More bits of acc than n may be set, to what the stream holds there; beyond
+// its end they are zero.
+func refill(src []byte, pos int, acc uint64, n int) (int, uint64, int) {
+	if pos+8 <= len(src) {
+		return pos + (63-n)>>3, acc | binary.BigEndian.Uint64(src[pos:])>>(n&63), n | 56
+	}
+	for n <= 56 && pos < len(src) {
+		acc |= uint64(src[pos]) << (56 - n)
+		pos++
+		n += 8
+	}
+	return pos, acc, n
 }
 
-// fill makes n at least 56 unless the stream ends before.
-func (w window) fill() window {
-	if len(w.src) >= 8 {
-		w.acc |= binary.BigEndian.Uint64(w.src) >> (w.n & 63)
-		read := (63 - w.n) >> 3
-		w.src = w.src[read:]
-		w.n += read << 3
-		return w
-	}
-	for w.n <= 56 && len(w.src) > 0 {
-		w.acc |= uint64(w.src[0]) << (56 - w.n)
-		w.src = w.src[1:]
-		w.n += 8
-	}
-	return w
-}
-
-// ones takes ones up to the next zero, and that zero. The stream is at its end when n is negative afterwards.
-func (w window) ones() (window, uint) {
-	count := uint(0)
+// longOnes takes ones up to the next zero, and that zero, however many they are. n is negative at the end of src.
+func longOnes(src []byte, pos int, acc uint64, n int) (pos2 int, acc2 uint64, n2, ones int) {
 	for {
-		if ones := bits.LeadingZeros64(^w.acc); ones < w.n {
-			w.acc <<= ones + 1
-			w.n -= ones + 1
-			return w.fill(), count + uint(ones)
+		if run := bits.LeadingZeros64(^acc); run < n {
+			pos, acc, n = refill(src, pos, acc<<(run+1), n-run-1)
+			return pos, acc, n, ones + run
 		}
-		count += uint(w.n)
-		w.acc <<= w.n
-		w.n = 0
-		if w = w.fill(); w.n == 0 {
-			w.n = -1
-			return w, 0
+		ones += n
+		if pos, acc, n = refill(src, pos, acc<<n, 0); n == 0 {
+			return pos, acc, -1, 0
 		}
 	}
 }
@@ -82,103 +67,100 @@ func (w window) ones() (window, uint) {
 // are zero, and so is one whose code is cut off.
 func decodeRLGR(out *[tileCoefs]int16, src []byte, rlgr3 bool) {
 	clear(out[:])
-	w := window{src: src}
-	kp, krp := uint(1<<kpShift), uint(1<<kpShift)
+	var acc uint64
+	pos, n := 0, 0
+	kp, krp := 1<<kpShift, 1<<kpShift
 	for i := 0; i < tileCoefs; {
-		if w.n < 48 {
-			if w = w.fill(); w.n <= 0 {
-				return
-			}
+		// Each time: a condition on n would be guessed wrong too often. What follows takes at most 33 bits before the
+		// code, which may be of any length.
+		if pos+8 <= len(src) {
+			acc |= binary.BigEndian.Uint64(src[pos:]) >> (n & 63)
+			pos += (63 - n) >> 3
+			n |= 56
+		} else if pos, acc, n = refill(src, pos, acc, n); n <= 0 {
+			return
 		}
-		inRun, negative := kp>>kpShift != 0, false
+		inRun, sign := kp>>kpShift != 0, 0
 		if inRun {
-			z := bits.LeadingZeros64(w.acc)
+			z := bits.LeadingZeros64(acc)
 			if z >= longRun {
 				return
 			}
-			run := zeroRuns[kp][z]
-			kp = uint(run.kp)
+			run := &zeroRuns[kp][z]
+			kp = int(run.kp)
 			k := kp >> kpShift
-			w.acc <<= z + 1
-			i += int(run.zeros) + int(w.acc>>1>>((63-k)&63))
-			w.acc <<= k & 63
-			negative = w.acc>>63 != 0
-			w.acc <<= 1
-			w.n -= z + int(k) + 2
-			if w.n < 0 || i >= tileCoefs {
+			acc <<= (z + 1) & 63
+			i += int(run.zeros) + int(acc>>1>>((63-k)&63))
+			acc <<= k & 63
+			sign = int(acc >> 63)
+			acc <<= 1
+			n -= z + k + 2
+			if n < 0 || i >= tileCoefs {
 				return
 			}
-			kp -= min(kp, dnGR)
-			if w.n < 32 {
-				w = w.fill()
-			}
+			kp = max(kp-dnGR, 0)
 		}
 
 		// The Golomb-Rice code: ones, a zero, kr bits.
 		kr := krp >> kpShift
-		var code uint
-		ones := uint(bits.LeadingZeros64(^w.acc))
-		if ones+kr < uint(w.n) {
-			w.acc <<= (ones + 1) & 63
-		} else if w, ones = w.ones(); w.n < 0 {
-			return
+		ones := bits.LeadingZeros64(^acc)
+		if ones+kr < n {
+			acc <<= (ones + 1) & 63
+			n -= ones + 1 + kr
 		} else {
-			w.n += int(ones) + 1 // taken again below
-		}
-		code = ones<<kr | uint(w.acc>>1>>((63-kr)&63))
-		w.acc <<= kr & 63
-		if w.n -= int(ones + kr + 1); w.n < 0 {
-			return
-		}
-		if ones != 1 {
-			if ones == 0 {
-				krp -= min(krp, 2)
-			} else {
-				krp = min(krp+ones, kpMax)
+			pos, acc, n, ones = longOnes(src, pos, acc, n)
+			if n -= kr; n < 0 {
+				return
 			}
 		}
+		code := (ones<<(kr&63) | int(acc>>1>>((63-kr)&63))) & 0xffff
+		acc <<= kr & 63
+		step := ones
+		if ones < len(krSteps) {
+			step = krSteps[ones]
+		}
+		krp = min(max(krp+step, 0), kpMax)
 
 		switch {
 		case inRun:
-			v := int16(code + 1)
-			if negative {
-				v = -v
-			}
-			out[i] = v
+			out[i] = int16((code+1)^-sign + sign)
 			i++
 		case !rlgr3:
 			out[i] = signed(code)
 			i++
+			step := -dqGR
 			if code == 0 {
-				kp = min(kp+uqGR, kpMax)
-			} else {
-				kp -= min(kp, dqGR)
+				step = uqGR
 			}
+			kp = min(max(kp+step, 0), kpMax)
 		default:
 			// Two numbers whose sum the code is; as many bits as the sum has tell the first.
 			size := bits.Len16(uint16(code))
-			if w.n < size {
-				if w = w.fill(); w.n < size {
+			if n < size {
+				if pos, acc, n = refill(src, pos, acc, n); n < size {
 					return
 				}
 			}
-			first := uint(w.acc >> 1 >> ((63 - size) & 63))
-			w.acc <<= size & 63
-			w.n -= size
+			first := int(acc >> 1 >> ((63 - size) & 63))
+			acc <<= size & 63
+			n -= size
 			second := code - first
-			if first != 0 && second != 0 {
-				kp -= min(kp, 2*dqGR)
-			} else if code == 0 {
-				kp = min(kp+2*uqGR, kpMax)
-			}
 			out[i] = signed(first)
 			if i++; i < tileCoefs {
 				out[i] = signed(second)
 				i++
 			}
+			if first != 0 && second != 0 {
+				kp = max(kp-2*dqGR, 0)
+			} else if code == 0 {
+				kp = min(kp+2*uqGR, kpMax)
+			}
 		}
 	}
 }
 
+// krSteps is what is added to krp after a code with so many ones. After more it is their number.
+var krSteps = [4]int{-2, 0, 2, 3}
+
 // signed undoes the mapping of numbers to 2·|v|, less one for negative ones.
-func signed(code uint) int16 { return int16(code>>1) ^ -int16(code&1) }
+func signed(code int) int16 { return int16(code>>1) ^ -int16(code&1) }
