@@ -14,6 +14,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/stream"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 	"github.com/vitrine-psm/vitrine/proxy/vncclient"
 	"github.com/vitrine-psm/vitrine/proxy/webrtcserver"
 )
@@ -114,7 +115,7 @@ func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Fram
 
 // newSource makes the target's side.
 func newSource(t *workerpb.Target, observer desktop.Observer, log *slog.Logger) (*vncclient.Client, error) {
-	tls := vncclient.TLSPolicy{ServerName: t.GetTls().GetServerName()}
+	tls := trust.Policy{ServerName: t.GetTls().GetServerName()}
 	if pem := t.GetTls().GetCaPem(); len(pem) > 0 {
 		tls.Roots = x509.NewCertPool()
 		if !tls.Roots.AppendCertsFromPEM(pem) {
@@ -123,12 +124,12 @@ func newSource(t *workerpb.Target, observer desktop.Observer, log *slog.Logger) 
 	}
 	if hex := t.GetTls().GetFingerprint(); hex != "" {
 		var err error
-		if tls.Fingerprint, err = vncclient.ParseFingerprint(hex); err != nil {
+		if tls.Fingerprint, err = trust.ParseFingerprint(hex); err != nil {
 			return nil, err
 		}
 	}
 	return vncclient.New(vncclient.Config{
-		Username: t.GetUsername(), Password: vncclient.Secret(t.GetPassword()), TLS: tls, AllowPlaintext: t.GetAllowPlaintext(),
+		Username: t.GetUsername(), Password: desktop.Secret(t.GetPassword()), TLS: tls, AllowPlaintext: t.GetAllowPlaintext(),
 		Observer: observer, Logger: log.With("component", "vnc"),
 	})
 }

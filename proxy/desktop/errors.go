@@ -19,6 +19,8 @@ var (
 	ErrProtocol = errors.New("desktop: protocol error from the target")
 	// ErrWrongProtocol: the target does not speak the protocol at all.
 	ErrWrongProtocol = errors.New("desktop: the target does not speak this protocol")
+	// ErrEnded: the target ended the session and said why, in the words of the wrapping error.
+	ErrEnded = errors.New("desktop: the target ended the session")
 	// ErrTargetGone: the connection broke or the target vanished.
 	ErrTargetGone = errors.New("desktop: the target closed the connection")
 	// ErrTimeout: the target did not answer in time.

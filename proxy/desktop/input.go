@@ -3,7 +3,7 @@ package desktop
 import "image"
 
 // Input is one act of the person in control, already checked by the Arbiter. It is one of KeyEvent,
-// TextInput, PointerEvent, WheelEvent and ClipboardText.
+// TextInput, LockKeys, PointerEvent, WheelEvent and ClipboardText.
 type Input interface{ isInput() }
 
 // Keysym is an X Window System key symbol ([RFC 6143] 7.5.4): what the key means.
@@ -21,6 +21,10 @@ type KeyEvent struct {
 
 // TextInput is text that no single key produced: dead keys, input methods, emoji pickers.
 type TextInput struct{ Text string }
+
+// LockKeys says which keys the person's keyboard has locked. Protocols that can (RDP) bring the target in line with it;
+// the others ignore it: their keysyms say what a key means already.
+type LockKeys struct{ Caps, Num, Scroll, Kana bool }
 
 // Buttons is a set of pressed pointer buttons.
 type Buttons uint8
@@ -56,6 +60,7 @@ type ClipboardText struct{ Text string }
 
 func (KeyEvent) isInput()      {}
 func (TextInput) isInput()     {}
+func (LockKeys) isInput()      {}
 func (PointerEvent) isInput()  {}
 func (WheelEvent) isInput()    {}
 func (ClipboardText) isInput() {}

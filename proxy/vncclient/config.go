@@ -1,16 +1,13 @@
 package vncclient
 
 import (
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // Config says how to speak to one target.
@@ -18,10 +15,11 @@ type Config struct {
 	// Username is for VeNCrypt X509Plain only.
 	Username string
 	// Password is for VncAuth, of which the protocol uses the first eight bytes, and X509Plain.
-	Password Secret
+	Password desktop.Secret
 
-	// TLS says which certificates of the target are good.
-	TLS TLSPolicy
+	// TLS says which certificates of the target are good. New reads the authorities of the system if it needs them, so
+	// that Run needs no files.
+	TLS trust.Policy
 	// AllowPlaintext permits security types without TLS: None and VncAuth. Whoever sits on the network then
 	// sees and alters the session, and can make a target that offers TLS look as if it did not.
 	AllowPlaintext bool
@@ -42,33 +40,6 @@ type Config struct {
 	// Logger gets the milestones; nil discards them.
 	Logger *slog.Logger
 }
-
-// TLSPolicy says which certificates of the target are good.
-type TLSPolicy struct {
-	// Roots are the authorities trusted to sign the target's certificate; nil is those of the system, which New
-	// reads, so that Run needs no files.
-	Roots *x509.CertPool
-	// ServerName is the host name or IP address the certificate must be for; empty is the address dialled.
-	ServerName string
-	// Fingerprint pins the target's own certificate. If it is set, nothing else is looked at.
-	Fingerprint Fingerprint
-}
-
-// Fingerprint is the SHA-256 hash of a certificate in DER. Zero is none.
-type Fingerprint [sha256.Size]byte
-
-// ParseFingerprint reads a fingerprint in hexadecimal, with or without colons between bytes.
-func ParseFingerprint(s string) (Fingerprint, error) {
-	var f Fingerprint
-	b, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(s), ":", ""))
-	if err != nil || len(b) != len(f) {
-		return f, fmt.Errorf("vncclient: certificate fingerprint is not %d bytes in hexadecimal", len(f))
-	}
-	return Fingerprint(b), nil
-}
-
-// String returns the fingerprint in hexadecimal.
-func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
 // EncodingType is the number of a pixel encoding.
 type EncodingType int32
@@ -98,12 +69,9 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("vncclient: encoding %d is not supported", e)
 		}
 	}
-	if c.TLS.Roots == nil && c.TLS.Fingerprint == (Fingerprint{}) {
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			return c, fmt.Errorf("vncclient: certificate authorities of the system: %w", err)
-		}
-		c.TLS.Roots = roots
+	var err error
+	if c.TLS, err = c.TLS.WithSystemRoots(); err != nil {
+		return c, err
 	}
 	if c.HandshakeTimeout <= 0 {
 		c.HandshakeTimeout = defaultHandshake

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // hostileCase is a server that sends bytes and then hangs up, or stays silent for ever.
@@ -97,7 +98,7 @@ func hostileCases() []hostileCase {
 		{name: "VeNCrypt no TLS", bytes: vencrypt(0, 2, 0, 1, uint32(260), 0), want: desktop.ErrSecurity},
 		{
 			name: "VeNCrypt clear text before TLS", bytes: vencrypt(0, 2, 0, 1, uint32(260), 1, "more"), want: desktop.ErrProtocol,
-			text: "clear text", cfg: Config{TLS: TLSPolicy{ServerName: "x"}},
+			text: "clear text", cfg: Config{TLS: trust.Policy{ServerName: "x"}},
 		},
 		{name: "message type", bytes: session(77), want: desktop.ErrProtocol, text: "type 77"},
 		{name: "half a message", bytes: session(update(1)[:2]), hang: true, want: desktop.ErrTimeout},

@@ -50,6 +50,8 @@ func (s *session) send(in desktop.Input) error {
 		return s.sendWheel(in)
 	case desktop.ClipboardText:
 		return s.offerClipboard(in.Text)
+	case desktop.LockKeys:
+		return nil // keysyms say already what a key means while it is locked
 	}
 	return fmt.Errorf("vncclient: input %T: %w", in, desktop.ErrUnsupported)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/testbed"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // patience is how long a real server may take for anything, on a machine under load.
@@ -310,20 +311,20 @@ func TestSecurityTigerVNC(t *testing.T) {
 		return x
 	}
 	secure, anonymous, old := serve("X509Vnc", "VncAuth"), serve("TLSVnc", "VncAuth"), serve("VncAuth")
-	pinned := TLSPolicy{Fingerprint: cert.Fingerprint}
+	pinned := trust.Policy{Fingerprint: cert.Fingerprint}
 	for i, c := range []struct {
 		name   string
 		server *testbed.Xvnc
 		cfg    Config
 		want   error // nil: a session
 	}{
-		{"authority", secure, Config{Password: password, TLS: TLSPolicy{Roots: cert.Pool}}, nil},
-		{"authority and name", secure, Config{Password: password, TLS: TLSPolicy{Roots: cert.Pool, ServerName: "vnc.test"}}, nil},
+		{"authority", secure, Config{Password: password, TLS: trust.Policy{Roots: cert.Pool}}, nil},
+		{"authority and name", secure, Config{Password: password, TLS: trust.Policy{Roots: cert.Pool, ServerName: "vnc.test"}}, nil},
 		{"fingerprint", secure, Config{Password: password, TLS: pinned}, nil},
 		{"wrong password", secure, Config{Password: "wrong", TLS: pinned}, desktop.ErrAuth},
-		{"wrong fingerprint", secure, Config{Password: password, TLS: TLSPolicy{Fingerprint: other.Fingerprint}}, desktop.ErrCertificate},
-		{"wrong authority", secure, Config{Password: password, TLS: TLSPolicy{Roots: other.Pool}}, desktop.ErrCertificate},
-		{"wrong name", secure, Config{Password: password, TLS: TLSPolicy{Roots: cert.Pool, ServerName: "else.test"}}, desktop.ErrCertificate},
+		{"wrong fingerprint", secure, Config{Password: password, TLS: trust.Policy{Fingerprint: other.Fingerprint}}, desktop.ErrCertificate},
+		{"wrong authority", secure, Config{Password: password, TLS: trust.Policy{Roots: other.Pool}}, desktop.ErrCertificate},
+		{"wrong name", secure, Config{Password: password, TLS: trust.Policy{Roots: cert.Pool, ServerName: "else.test"}}, desktop.ErrCertificate},
 		{"system's authorities", secure, Config{Password: password}, desktop.ErrCertificate},
 		{"certificate although plaintext is allowed", secure, Config{Password: password, AllowPlaintext: true}, desktop.ErrCertificate},
 		{"no password", secure, Config{TLS: pinned}, desktop.ErrAuth},

@@ -1,20 +1,15 @@
 package vncclient
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
-	"syscall"
 
 	vnc "github.com/mitchellh/go-vnc"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // VeNCrypt subtypes (rfbproto, "VeNCrypt"). Those of TLS without X509 use anonymous Diffie-Hellman: anyone
@@ -135,59 +130,15 @@ func (v *veNCrypt) secure() error {
 	if ack != 1 {
 		return fmt.Errorf("vncclient: the target could not begin TLS: %w", desktop.ErrSecurity)
 	}
-	cfg, err := v.s.cfg.TLS.config(v.s.conn.remoteHost())
+	cfg, err := v.s.cfg.TLS.ClientConfig(v.s.conn.remoteHost())
 	if err != nil {
 		return err
 	}
 	if err := v.s.conn.upgrade(cfg); err != nil {
-		return tlsError(err)
+		return trust.Error(err)
 	}
 	return nil
 }
-
-// errPin is returned when the certificate is not the one pinned.
-var errPin = errors.New("its fingerprint is not the configured one")
-
-// tlsError tells a certificate that was not accepted from TLS that failed otherwise.
-func tlsError(err error) error {
-	var verification *tls.CertificateVerificationError
-	if errors.As(err, &verification) {
-		err = verification.Err // the wrapper repeats the words
-	}
-	if verification != nil || errors.Is(err, errPin) {
-		return fmt.Errorf("vncclient: %w: %w", desktop.ErrCertificate, err)
-	}
-	var broken net.Error
-	if errors.Is(err, io.EOF) || errors.As(err, &broken) && (broken.Timeout() || errors.Is(err, syscall.ECONNRESET)) {
-		return streamError("TLS handshake", err)
-	}
-	return fmt.Errorf("vncclient: TLS handshake: %w: %w", desktop.ErrSecurity, err)
-}
-
-// config returns the client's side of TLS. dialled names the target when the policy does not.
-func (p *TLSPolicy) config(dialled string) (*tls.Config, error) {
-	name := p.ServerName
-	if name == "" {
-		name = dialled
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: name, RootCAs: p.Roots}
-	if p.Fingerprint != (Fingerprint{}) {
-		// The pin replaces the chain: who holds the key of exactly this certificate is the target.
-		cfg.InsecureSkipVerify = true
-		cfg.VerifyConnection = func(state tls.ConnectionState) error {
-			if sha256.Sum256(leaf(state).Raw) != p.Fingerprint {
-				return errPin
-			}
-			return nil
-		}
-	} else if name == "" {
-		return nil, fmt.Errorf("vncclient: no name to verify the certificate for: %w", desktop.ErrCertificate)
-	}
-	return cfg, nil
-}
-
-// leaf returns the target's own certificate; TLS does not verify a connection without one.
-func leaf(state tls.ConnectionState) *x509.Certificate { return state.PeerCertificates[0] }
 
 // plain sends username and password, inside TLS.
 func (v *veNCrypt) plain() error {

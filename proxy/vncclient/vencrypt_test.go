@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // authority is a certificate authority with one server certificate, valid around the time of synctest's clock.
@@ -64,13 +65,13 @@ func newAuthority(t *testing.T, name string) authority {
 func TestVeNCrypt(t *testing.T) {
 	const host = "target.test"
 	ours, other := newAuthority(t, host), newAuthority(t, host)
-	pin := Fingerprint(sha256.Sum256(ours.cert.Certificate[0]))
+	pin := trust.Fingerprint(sha256.Sum256(ours.cert.Certificate[0]))
 	challenge := make([]byte, 16)
 	login := func(cfg Config) Config {
 		cfg.Username, cfg.Password = "ann", "Vnc0Pass"
 		return cfg
 	}
-	verified := TLSPolicy{Roots: ours.pool, ServerName: host}
+	verified := trust.Policy{Roots: ours.pool, ServerName: host}
 	for _, c := range []struct {
 		name    string
 		cfg     Config
@@ -80,17 +81,17 @@ func TestVeNCrypt(t *testing.T) {
 		want    error  // ErrTargetGone: the session was good
 	}{
 		{"none, by authority", Config{TLS: verified}, []uint32{258, 260}, 260, 0, desktop.ErrTargetGone},
-		{"none, by fingerprint", Config{TLS: TLSPolicy{Fingerprint: pin}}, []uint32{260}, 260, 0, desktop.ErrTargetGone},
+		{"none, by fingerprint", Config{TLS: trust.Policy{Fingerprint: pin}}, []uint32{260}, 260, 0, desktop.ErrTargetGone},
 		{"password", login(Config{TLS: verified}), []uint32{261, 260}, 261, 0, desktop.ErrTargetGone},
 		{"password, TLS 1.2", login(Config{TLS: verified}), []uint32{261}, 261, tls.VersionTLS12, desktop.ErrTargetGone},
 		{"username", login(Config{TLS: verified}), []uint32{260, 261, 262}, 262, 0, desktop.ErrTargetGone},
-		{"pin instead of name", Config{TLS: TLSPolicy{Fingerprint: pin, ServerName: "else"}}, []uint32{260}, 260, 0, desktop.ErrTargetGone},
-		{"wrong fingerprint", login(Config{TLS: TLSPolicy{Fingerprint: Fingerprint{1}}}), []uint32{261}, 261, 0, desktop.ErrCertificate},
-		{"wrong fingerprint, right authority", Config{TLS: TLSPolicy{Fingerprint: Fingerprint{1}, Roots: ours.pool, ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
-		{"wrong authority", Config{TLS: TLSPolicy{Roots: other.pool, ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
-		{"system's authorities", Config{TLS: TLSPolicy{ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
-		{"wrong name", Config{TLS: TLSPolicy{Roots: ours.pool, ServerName: "other.test"}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
-		{"no name", Config{TLS: TLSPolicy{Roots: ours.pool}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
+		{"pin instead of name", Config{TLS: trust.Policy{Fingerprint: pin, ServerName: "else"}}, []uint32{260}, 260, 0, desktop.ErrTargetGone},
+		{"wrong fingerprint", login(Config{TLS: trust.Policy{Fingerprint: trust.Fingerprint{1}}}), []uint32{261}, 261, 0, desktop.ErrCertificate},
+		{"wrong fingerprint, right authority", Config{TLS: trust.Policy{Fingerprint: trust.Fingerprint{1}, Roots: ours.pool, ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
+		{"wrong authority", Config{TLS: trust.Policy{Roots: other.pool, ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
+		{"system's authorities", Config{TLS: trust.Policy{ServerName: host}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
+		{"wrong name", Config{TLS: trust.Policy{Roots: ours.pool, ServerName: "other.test"}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
+		{"no name", Config{TLS: trust.Policy{Roots: ours.pool}}, []uint32{260}, 260, 0, desktop.ErrCertificate},
 		{"TLS 1.1", Config{TLS: verified}, []uint32{260}, 260, tls.VersionTLS11, desktop.ErrSecurity},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package vncclient
+package desktop
 
 import (
 	"fmt"
