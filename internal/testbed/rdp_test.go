@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"image"
 	"io"
@@ -28,11 +29,18 @@ const (
 // without either, which is a choice of protocolRDP.
 func negotiate(t *testing.T, addr string, protocols uint32) (byte, uint32) {
 	t.Helper()
+	conn, kind, chosen := dialRDP(t, addr, protocols)
+	conn.Close()
+	return kind, chosen
+}
+
+func dialRDP(t *testing.T, addr string, protocols uint32) (net.Conn, byte, uint32) {
+	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	request := []byte{3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0}
 	if _, err := conn.Write(binary.LittleEndian.AppendUint32(request, protocols)); err != nil {
@@ -50,12 +58,26 @@ func negotiate(t *testing.T, addr string, protocols uint32) (byte, uint32) {
 		t.Fatalf("%s answers % x % x", addr, header, body)
 	}
 	if len(body) == 7 {
-		return typeNegResponse, protocolRDP
+		return conn, typeNegResponse, protocolRDP
 	}
 	if len(body) != 15 {
 		t.Fatalf("%s answers % x", addr, body)
 	}
-	return body[7], binary.LittleEndian.Uint32(body[11:])
+	return conn, body[7], binary.LittleEndian.Uint32(body[11:])
+}
+
+// dialTLS connects to an RDP server as far as TLS.
+func dialTLS(t *testing.T, addr string, config *tls.Config) *tls.Conn {
+	t.Helper()
+	conn, kind, chosen := dialRDP(t, addr, protocolTLS)
+	if kind != typeNegResponse || chosen != protocolTLS {
+		t.Fatalf("%s answers with type %d, %d", addr, kind, chosen)
+	}
+	s := tls.Client(conn, config)
+	if err := s.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // connect starts a real client of an RDP server on a screen of its own.

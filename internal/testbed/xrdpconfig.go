@@ -51,18 +51,18 @@ func writeXRDPConfig(folder string, x *XRDP, o XRDPOptions, sesmanPort string, d
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(etc, name), []byte(fill.Replace(string(content))), 0o755); err != nil {
+		if err := writeFile(filepath.Join(etc, name), fill.Replace(string(content)), 0o755); err != nil {
 			return err
 		}
 	}
-	for name, content := range map[string][]byte{
-		"command.sh": []byte(o.Command + "\n"), "cert.pem": o.Cert.CertPEM, "key.pem": o.Cert.KeyPEM,
+	for name, content := range map[string]string{
+		"command.sh": o.Command + "\n", "cert.pem": string(o.Cert.CertPEM), "key.pem": string(o.Cert.KeyPEM),
 	} {
 		mode := os.FileMode(0o755)
 		if name == "key.pem" {
 			mode = 0o600
 		}
-		if err := os.WriteFile(filepath.Join(etc, name), content, mode); err != nil {
+		if err := writeFile(filepath.Join(etc, name), content, mode); err != nil {
 			return err
 		}
 	}
@@ -100,9 +100,17 @@ func writeXRDPAccounts(folder string, o XRDPOptions, uid int) error {
 		if name == "shadow" {
 			mode = 0o600
 		}
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), mode); err != nil {
+		if err := writeFile(filepath.Join(folder, name), content, mode); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeFile writes a file with just that mode: the user in there must be able to read it, whatever the umask.
+func writeFile(name, content string, mode os.FileMode) error {
+	if err := os.WriteFile(name, []byte(content), mode); err != nil {
+		return err
+	}
+	return os.Chmod(name, mode)
 }
