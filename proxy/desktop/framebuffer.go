@@ -103,6 +103,26 @@ func (f *Framebuffer) Draw(r image.Rectangle, fn func(pix []byte, stride int)) e
 	return nil
 }
 
+// DrawSome is Draw for whoever knows only afterwards what has changed: fn may write the pixels of r and returns the
+// rectangles it wrote, of which the parts in r are marked damaged.
+func (f *Framebuffer) DrawSome(r image.Rectangle, fn func(pix []byte, stride int) []image.Rectangle) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.checkRect(r); err != nil {
+		return err
+	}
+	if r.Empty() {
+		return nil
+	}
+	for _, changed := range fn(f.pix, f.size.X*BytesPerPixel) {
+		if changed = changed.Intersect(r); !changed.Empty() {
+			f.damage.Add(changed)
+			f.drawn = true
+		}
+	}
+	return nil
+}
+
 // Copy moves the pixels of a rectangle of r's size at src to r, which may overlap (RFB CopyRect, RDP ScrBlt).
 func (f *Framebuffer) Copy(r image.Rectangle, src image.Point) error {
 	f.mu.Lock()

@@ -339,3 +339,37 @@ func TestBlank(t *testing.T) {
 		t.Fatal("the first drawing does not show the whole picture")
 	}
 }
+
+func TestDrawSome(t *testing.T) {
+	f := newFramebuffer(t, 64, 64)
+	take := func() (damage []image.Rectangle) {
+		f.Snapshot(true, func(_ []byte, _ image.Point, d *Damage) {
+			d.Runs(func(y, x0, x1 int) { damage = append(damage, image.Rect(x0, y, x1, y+1)) })
+		})
+		return damage
+	}
+	draw := func(r image.Rectangle, changed ...image.Rectangle) error {
+		return f.DrawSome(r, func(pix []byte, stride int) []image.Rectangle { return changed })
+	}
+	if err := draw(image.Rect(0, 0, 64, 64), image.Rect(0, 0, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	f.Commit()
+	take()
+	if err := draw(image.Rect(0, 0, 32, 32), image.Rect(20, 20, 64, 64), image.Rect(5, 5, 5, 9), image.Rect(40, 0, 50, 9)); err != nil {
+		t.Fatal(err)
+	}
+	f.Commit()
+	if got := take(); len(got) != 1 || got[0] != image.Rect(1, 1, 2, 2) {
+		t.Errorf("damage %v, want one block", got)
+	}
+	if err := draw(image.Rect(0, 0, 65, 1)); err == nil {
+		t.Error("a rectangle outside was accepted")
+	}
+	if err := draw(image.Rectangle{}, image.Rect(0, 0, 9, 9)); err != nil {
+		t.Error(err)
+	}
+	if f.Commit(); len(take()) != 0 {
+		t.Error("an empty rectangle was damaged")
+	}
+}

@@ -42,3 +42,10 @@ type Observer interface {
 	// Renamed is called when the target changes the desktop's name.
 	Renamed(name string)
 }
+
+// LinkObserver is an Observer that also hears of a connection that broke within the session and is tried again. Between
+// the two calls input is not taken. A session that does not come back ends without LinkRestored.
+type LinkObserver interface {
+	LinkLost()
+	LinkRestored()
+}
