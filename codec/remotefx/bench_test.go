@@ -46,3 +46,24 @@ func BenchmarkFrame(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTile times the steps of one tile.
+func BenchmarkTile(b *testing.B) {
+	var coefs tilePlanes
+	for i := range coefs {
+		coefs[i] = int16(i*7919%41) - 20
+	}
+	dst, shift := pixel.NewBGRX(tileSide, tileSide), shifts{}
+	for name, extrapolate := range map[string]bool{"plain": false, "extrapolate": true} {
+		b.Run("render/"+name, func(b *testing.B) {
+			for b.Loop() {
+				render(dst, &coefs, extrapolate)
+			}
+		})
+	}
+	b.Run("dequantise", func(b *testing.B) {
+		for b.Loop() {
+			dequantise(coefs.component(1), &shift, false, nil, nil)
+		}
+	})
+}

@@ -23,8 +23,9 @@
 //
 //	R = Y + 1.402525 Cr    G = Y − 0.343730 Cb − 0.714401 Cr    B = Y + 1.769905 Cb    (+128 each)
 //
-// and no rounding. Here each product and the sum are rounded down, in 16 bits, as FreeRDP's vector code does: the
-// result is that of the real formula rounded down, or one less.
+// and no rounding. Here the coefficients are 1.403, 0.344, 0.714 and 1.770 over 2¹⁴, and each product and the sum are
+// rounded down, in 16 bits, as in FreeRDP's vector code, whose results these are to the bit. They differ by at most 1 from
+// the real ones rounded down.
 package remotefx
 
 import (

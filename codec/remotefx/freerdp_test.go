@@ -8,57 +8,113 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/pixel"
 )
 
-// same fails the test unless both pictures have the same colours.
-func same(t *testing.T, got, want pixel.BGRX) {
+// peer is a running FreeRDP. When it starts, FreeRDP times its vector code against its general code and keeps what was
+// faster just then, so on a busy machine a process may convert colours the general way, which rounds otherwise.
+type peer struct {
+	*freerdpref.Ref
+	vector bool
+}
+
+// startPeer prefers a process that chose vector code: results are held against that to the bit, and within 1 against the other.
+func startPeer(t testing.TB) *peer {
 	t.Helper()
-	if n, most := differences(got, want); n > 0 {
+	picture := photoPicture(tileSide, tileSide)
+	for range 8 {
+		p := &peer{Ref: freerdpref.Start(t)}
+		data, err := p.Encode(freerdpref.RFX, picture, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := pixel.NewBGRX(tileSide, tileSide)
+		if _, err := new(Decoder).Decode(data, got, image.Point{}); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := differences(got, p.remoteFX(t, got, image.Point{}, data)); n == 0 {
+			p.vector = true
+			return p
+		}
+	}
+	p := &peer{Ref: freerdpref.Start(t)}
+	t.Log("FreeRDP chose general code each time: comparing within 1")
+	return p
+}
+
+// remoteFX returns a picture of the size of like into which FreeRDP has decoded a message.
+func (p *peer) remoteFX(t testing.TB, like pixel.BGRX, at image.Point, data []byte) pixel.BGRX {
+	t.Helper()
+	p.reset(t)
+	res, err := p.Decode(freerdpref.Job{Codec: freerdpref.RFX, W: like.Width, H: like.Height, Items: []freerdpref.Item{
+		{X: at.X, Y: at.Y, W: like.Width - at.X, H: like.Height - at.Y, Data: data},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Picture
+}
+
+// progressive lets FreeRDP decode a message of a graphics frame. The surface and its tiles stay until reset.
+func (p *peer) progressive(t testing.TB, like pixel.BGRX, frame int, data []byte) pixel.BGRX {
+	t.Helper()
+	res, err := p.Decode(freerdpref.Job{Codec: freerdpref.Progressive, W: like.Width, H: like.Height, Items: []freerdpref.Item{
+		{W: like.Width, H: like.Height, Args: [4]int{1, frame}, Data: data},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Picture
+}
+
+func (p *peer) reset(t testing.TB) {
+	t.Helper()
+	if err := p.Reset(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// same fails the test unless got has the colours of FreeRDP's picture.
+func (p *peer) same(t *testing.T, got, want pixel.BGRX) {
+	t.Helper()
+	if n, most := differences(got, want); n > 0 && (p.vector || most > 1) {
 		t.Fatalf("%d bytes differ, by %d at most", n, most)
+	}
+}
+
+// freerdpPictures are what FreeRDP encodes for the tests.
+func freerdpPictures() map[string]pixel.BGRX {
+	return map[string]pixel.BGRX{
+		"desktop": desktopPicture(640, 360), "photo": photoPicture(200, 130), "tile": photoPicture(64, 64), "small": photoPicture(5, 3),
 	}
 }
 
 // TestDecodesLikeFreeRDP decodes what FreeRDP's encoder makes of pictures, and holds it against FreeRDP's decoder.
 func TestDecodesLikeFreeRDP(t *testing.T) {
-	ref := freerdpref.Start(t)
-	for name, picture := range map[string]pixel.BGRX{
-		"desktop": desktopPicture(640, 360), "photo": photoPicture(200, 130), "one tile": photoPicture(64, 64), "small": photoPicture(5, 3),
-	} {
+	p := startPeer(t)
+	for name, picture := range freerdpPictures() {
 		for mode, rlgr1 := range map[string]int{"RLGR1": 1, "RLGR3": 0} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
-				data, err := ref.Encode(freerdpref.RFX, picture, rlgr1)
+				data, err := p.Encode(freerdpref.RFX, picture, rlgr1)
 				if err != nil {
 					t.Fatal(err)
 				}
 				at := image.Pt(3, 7)
-				want, err := ref.Decode(freerdpref.Job{Codec: freerdpref.RFX, W: picture.Width + 9, H: picture.Height + 9, Items: []freerdpref.Item{{X: at.X, Y: at.Y, W: picture.Width, H: picture.Height, Data: data}}})
-				if err != nil {
-					t.Fatal(err)
-				}
 				got := pixel.NewBGRX(picture.Width+9, picture.Height+9)
-				var d Decoder
-				rects, err := d.Decode(data, got, at)
-				if err != nil {
+				if _, err := new(Decoder).Decode(data, got, at); err != nil {
 					t.Fatal(err)
 				}
-				same(t, got, want.Picture)
-				t.Logf("%d bytes, rects %v, PSNR %.1f", len(data), rects, psnr(got.Sub(at.X, at.Y, picture.Width, picture.Height), picture))
+				p.same(t, got, p.remoteFX(t, got, at, data))
 			})
 		}
 		t.Run(name+"/progressive", func(t *testing.T) {
-			data, err := ref.Encode(freerdpref.Progressive, picture)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := ref.Decode(freerdpref.Job{Codec: freerdpref.Progressive, W: picture.Width, H: picture.Height, Items: []freerdpref.Item{{W: picture.Width, H: picture.Height, Args: [4]int{1, 1}, Data: data}}})
+			data, err := p.Encode(freerdpref.Progressive, picture)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := pixel.NewBGRX(picture.Width, picture.Height)
-			var d Progressive
-			if _, err := d.Decode(1, data, got); err != nil {
+			if _, err := new(Progressive).Decode(1, data, got); err != nil {
 				t.Fatal(err)
 			}
-			same(t, got, want.Picture)
-			t.Logf("%d bytes, PSNR %.1f", len(data), psnr(got, picture))
+			p.reset(t)
+			p.same(t, got, p.progressive(t, got, 1, data))
 		})
 	}
 }
