@@ -23,25 +23,35 @@ func theirGreen(p pixel.BGRX, bits int) pixel.BGRX {
 	})
 }
 
-// theirs decodes with libfreerdp.
-func theirs(t testing.TB, r *freerdpref.Ref, codec freerdpref.Codec, b Bitmap) (pixel.BGRX, error) {
-	t.Helper()
-	it := freerdpref.Item{W: b.Width, H: b.Height, Data: b.Data}
-	switch codec {
-	case freerdpref.Interleaved, freerdpref.Raw:
-		it.Args[0] = b.BitsPerPixel
-		if b.BitsPerPixel == 8 {
-			var p []byte
-			for _, c := range b.Palette {
-				p = append(p, c[:]...)
-			}
-			it.Data = append(p, b.Data...)
+// theirs is the method's codec in libfreerdp.
+func (m *method) theirs() freerdpref.Codec {
+	if m.bits == 0 {
+		return freerdpref.Planar
+	}
+	return freerdpref.Interleaved
+}
+
+// item is a bitmap as libfreerdp is asked to draw it.
+func item(x, y int, b Bitmap) freerdpref.Item {
+	it := freerdpref.Item{X: x, Y: y, W: b.Width, H: b.Height, Data: b.Data}
+	it.Args[0] = b.BitsPerPixel
+	if b.BitsPerPixel == 8 {
+		var p []byte
+		for _, c := range b.Palette {
+			p = append(p, c[:]...)
 		}
+		it.Data = append(p, b.Data...)
 	}
 	if b.BottomUp {
 		it.Args[1] = 1
 	}
-	res, err := r.Decode(freerdpref.Job{Codec: codec, W: b.Width, H: b.Height, Items: []freerdpref.Item{it}})
+	return it
+}
+
+// theirs decodes with libfreerdp.
+func theirs(t testing.TB, r *freerdpref.Ref, codec freerdpref.Codec, b Bitmap) (pixel.BGRX, error) {
+	t.Helper()
+	res, err := r.Decode(freerdpref.Job{Codec: codec, W: b.Width, H: b.Height, Items: []freerdpref.Item{item(0, 0, b)}})
 	if err != nil && !errors.Is(err, freerdpref.ErrRefused) {
 		t.Fatal(err)
 	}
@@ -100,11 +110,7 @@ func TestFreeRDPDecodesOurs(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				name := freerdpref.Interleaved
-				if m.bits == 0 {
-					name = freerdpref.Planar
-				}
-				got, err := theirs(t, r, name, Bitmap{Width: s[0], Height: s[1], BitsPerPixel: m.bits, BottomUp: m.up, Data: code})
+				got, err := theirs(t, r, m.theirs(), Bitmap{Width: s[0], Height: s[1], BitsPerPixel: m.bits, BottomUp: m.up, Data: code})
 				if err != nil {
 					t.Fatalf("%s/%s/%v: %v", m.name, c.name, s, err)
 				}

@@ -9,14 +9,16 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/pixel"
 )
 
-// methods are the codecs that have an encoder here.
-var methods = []struct {
+type method struct {
 	name   string
 	bits   int
 	encode func(e *Encoder, p pixel.BGRX) ([]byte, error)
 	decode func(d *Decoder, dst pixel.BGRX, b Bitmap) error
 	up     bool
-}{
+}
+
+// methods are the codecs that have an encoder here.
+var methods = []method{
 	{"interleaved15", 15, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Interleaved(nil, p, 15) }, (*Decoder).Interleaved, true},
 	{"interleaved16", 16, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Interleaved(nil, p, 16) }, (*Decoder).Interleaved, true},
 	{"interleaved24", 24, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Interleaved(nil, p, 24) }, (*Decoder).Interleaved, true},
