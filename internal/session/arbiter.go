@@ -94,6 +94,8 @@ func (a *arbiter) normalise(in desktop.Input) (desktop.Input, error) {
 		return in, nil
 	case desktop.TextInput:
 		return in, checkText(in.Text, maxTextBytes)
+	case desktop.LockKeys:
+		return in, nil
 	case desktop.ClipboardText:
 		return in, checkText(in.Text, desktop.MaxClipboardBytes)
 	case desktop.PointerEvent:
@@ -207,7 +209,8 @@ func (a *arbiter) hold(k desktop.KeyEvent) {
 	}
 }
 
-// events is what the recording says of an act. Motion alone is seen in the pictures.
+// events is what the recording says of an act. Motion alone is seen in the pictures, and what locked keys change is in the
+// keysyms of the keys that follow.
 func (a *arbiter) events(actor string, in desktop.Input) []recording.Event {
 	switch in := in.(type) {
 	case desktop.KeyEvent:

@@ -70,6 +70,8 @@ func what(in desktop.Input) string {
 		return "key"
 	case desktop.TextInput:
 		return "text"
+	case desktop.LockKeys:
+		return "locks"
 	case desktop.PointerEvent:
 		return "pointer"
 	case desktop.WheelEvent:

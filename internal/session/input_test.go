@@ -21,7 +21,7 @@ func TestRecordedBeforeSent(t *testing.T) {
 		r.press(
 			key('a', true), key('a', false), desktop.TextInput{Text: "né"}, pointer(3, 4, 0), pointer(3, 4, desktop.ButtonLeft),
 			pointer(9, 9, desktop.ButtonLeft), desktop.WheelEvent{Pos: image.Pt(5, 5), DY: -2}, pointer(9, 9, desktop.ButtonRight),
-			desktop.ClipboardText{Text: "copied"},
+			desktop.ClipboardText{Text: "copied"}, desktop.LockKeys{Caps: true},
 		)
 		got := r.take()
 		want := []string{
@@ -34,6 +34,7 @@ func TestRecordedBeforeSent(t *testing.T) {
 			"record wheel ann 0,-2 at 5,5", "send wheel {Pos:(5,5) Buttons:1",
 			"record pointer ann up 4 at 9,9", "record pointer ann down 4 at 9,9", "send pointer",
 			"record clipboard ann to_target copied", "send clipboard",
+			"send locks {Caps:true", // what it changes is in the keys that follow
 		}
 		// Acts overtake nothing: recorded in order, sent in order, and none is sent before it is recorded.
 		for _, kind := range []string{"record", "send"} {
@@ -55,8 +56,8 @@ func TestRecordedBeforeSent(t *testing.T) {
 				t.Fatalf("sent before it was recorded: %q", got)
 			}
 		}
-		if n := r.s.Stats().InputEvents; n != 9 {
-			t.Errorf("%d acts counted, want 9", n)
+		if n := r.s.Stats().InputEvents; n != 10 {
+			t.Errorf("%d acts counted, want 10", n)
 		}
 	})
 }
@@ -93,6 +94,7 @@ func TestWhoMayAct(t *testing.T) {
 		inActive(t, func(r *rig) {
 			r.s.ViewerJoined(bob)
 			r.refused(RefusedControl, bob, key('a', true))
+			r.refused(RefusedControl, bob, desktop.LockKeys{Caps: true})
 			r.refused(RefusedControl, as(bob, RoleControl), key('a', true)) // what a door claims does not count
 			r.refused(RefusedControl, Viewer{}, key('a', true))
 			r.press(key('a', true))

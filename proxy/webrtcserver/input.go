@@ -157,6 +157,8 @@ func (v *viewer) act(m message) {
 		v.pass(h.key(m.Code, m.Key, m.Down)...)
 	case *textMessage:
 		v.pass(desktop.TextInput{Text: m.Text})
+	case *locksMessage:
+		v.pass(desktop.LockKeys(*m))
 	case *buttonMessage:
 		v.motion.take() // older than this, which has a place of its own
 		v.pass(h.button(&m.place, size, time.Now())...)

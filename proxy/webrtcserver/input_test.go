@@ -37,6 +37,7 @@ func TestInput(t *testing.T) {
 			[]string{`{"t":"key","code":"KeyQ","key":"a","down":true}`, `{"t":"key","code":"KeyQ","key":"a","down":false}`},
 			[]desktop.Input{desktop.KeyEvent{Keysym: 'a', Scancode: 0x10, Down: true}, desktop.KeyEvent{Keysym: 'a', Scancode: 0x10}},
 		},
+		{"locks", []string{`{"t":"locks","num":true,"kana":true}`}, []desktop.Input{desktop.LockKeys{Num: true, Kana: true}}},
 		{"text", []string{`{"t":"text","text":"日本 é🙂"}`}, []desktop.Input{desktop.TextInput{Text: "日本 é🙂"}}},
 		{"Ctrl-Alt-Del", []string{`{"t":"combo","codes":["ControlLeft","AltLeft","Delete"]}`}, []desktop.Input{
 			desktop.KeyEvent{Keysym: 0xffe3, Scancode: 0x1d, Down: true},

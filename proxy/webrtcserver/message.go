@@ -41,6 +41,14 @@ type textMessage struct {
 	Text string `json:"text"`
 }
 
+// locksMessage is what the person's keyboard has locked.
+type locksMessage struct {
+	Caps   bool `json:"caps"`
+	Num    bool `json:"num"`
+	Scroll bool `json:"scroll"`
+	Kana   bool `json:"kana"`
+}
+
 type buttonMessage struct{ place }
 
 type wheelMessage struct {
@@ -83,6 +91,7 @@ var messages = map[string]map[string]func() message{
 	channelInput: {
 		"key":     func() message { return new(keyMessage) },
 		"text":    func() message { return new(textMessage) },
+		"locks":   func() message { return new(locksMessage) },
 		"button":  func() message { return new(buttonMessage) },
 		"wheel":   func() message { return new(wheelMessage) },
 		"release": func() message { return new(releaseMessage) },
@@ -170,6 +179,8 @@ func (m *textMessage) check() error {
 	}
 	return nil
 }
+
+func (*locksMessage) check() error { return nil }
 
 func (*releaseMessage) check() error { return nil }
 

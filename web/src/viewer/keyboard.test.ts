@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Keyboard, type KeyLike, type Platform } from './keyboard';
+import { Keyboard, readLocks, type KeyLike, type Platform } from './keyboard';
 import type { InputMessage } from './protocol';
 
 type Step = ['down' | 'up', string, string, Partial<KeyLike>?];
@@ -232,6 +232,36 @@ describe('Keyboard', () => {
     expect(keyboard.heldCodes()).toEqual(['AltLeft']);
     keyboard.hold('AltLeft', 'Alt', false);
     expect(sent.at(-1)).toBe('-AltLeft:Alt');
+  });
+
+  it('tells what is locked before the first key, when it changed, and after a lock key was pressed', () => {
+    const sent: InputMessage[] = [];
+    const keyboard = new Keyboard('other', (m) => sent.push(m));
+    const none = { caps: false, num: true, scroll: false };
+    const caps = { ...none, caps: true };
+    keyboard.syncLocks(none, 'KeyA');
+    keyboard.syncLocks(none, 'KeyB');
+    keyboard.syncLocks(caps, 'KeyC');
+    expect(sent).toEqual([
+      { t: 'locks', ...none },
+      { t: 'locks', ...caps },
+    ]);
+    keyboard.syncLocks(none, 'CapsLock');
+    expect(sent).toHaveLength(2);
+    keyboard.syncLocks(none, 'KeyD');
+    expect(sent.slice(2)).toEqual([{ t: 'locks', ...none }]);
+    keyboard.forgetLocks();
+    keyboard.syncLocks(none);
+    expect(sent).toHaveLength(4);
+    keyboard.releaseKeys();
+    keyboard.syncLocks(none);
+    expect(sent).toHaveLength(5);
+  });
+
+  it('takes the keypad of a Mac to be locked to digits', () => {
+    const event = { getModifierState: (key: string) => key === 'CapsLock' };
+    expect(readLocks(event, 'mac')).toEqual({ caps: true, num: true, scroll: false });
+    expect(readLocks(event, 'windows')).toEqual({ caps: true, num: false, scroll: false });
   });
 
   it('lets go of everything with one message when the window loses the focus', () => {

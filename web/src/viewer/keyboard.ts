@@ -1,4 +1,4 @@
-import type { InputMessage } from './protocol';
+import type { InputMessage, Locks } from './protocol';
 
 /** The system the browser runs on, as far as its keyboard is peculiar. */
 export type Platform = 'mac' | 'windows' | 'other';
@@ -43,6 +43,18 @@ export function detectPlatform(nav: { platform: string; userAgent: string }): Pl
   return 'other';
 }
 
+/** Keys that lock something: what they do to it is known only with the next event. */
+const lockCodes = new Set(['CapsLock', 'NumLock', 'ScrollLock']);
+
+/** Reads what is locked from a key or pointer event. A Mac has no Num Lock: its keypad always makes digits. */
+export function readLocks(event: { getModifierState: (key: string) => boolean }, platform: Platform): Locks {
+  return {
+    caps: event.getModifierState('CapsLock'),
+    num: platform === 'mac' || event.getModifierState('NumLock'),
+    scroll: event.getModifierState('ScrollLock'),
+  };
+}
+
 const isOption = (code: string) => code === 'AltLeft' || code === 'AltRight';
 const isPrintable = (key: string) => Array.from(key).length === 1;
 
@@ -60,6 +72,8 @@ export class Keyboard {
   private readonly down = new Map<string, string>();
   /** Modifiers held by the toolbar, not by a finger. */
   private readonly held = new Map<string, string>();
+  /** What the desktop was last told to have locked; null when it must be told anew. */
+  private locks: Locks | null = null;
   private control: { event: KeyLike; timer: ReturnType<typeof setTimeout> } | null = null;
   /** macOS: Option keys that are down and were not sent; true once they made a character. */
   private readonly option = new Map<string, boolean>();
@@ -114,6 +128,24 @@ export class Keyboard {
     return this.release(event.code);
   }
 
+  /** Tells what is locked if the desktop does not know; call it before what it bears on. `code` is the key's, if any. */
+  syncLocks(locks: Locks, code = ''): void {
+    if (lockCodes.has(code)) {
+      // The press itself changes it, on either side; whether the event tells the state before or after, no one knows.
+      this.locks = null;
+      return;
+    }
+    const last = this.locks;
+    if (last?.caps === locks.caps && last.num === locks.num && last.scroll === locks.scroll) return;
+    this.locks = locks;
+    this.send({ t: 'locks', ...locks });
+  }
+
+  /** Forgets what the desktop was told: somebody else may have changed it. */
+  forgetLocks(): void {
+    this.locks = null;
+  }
+
   /** Presses or lets go of a modifier for the toolbar; it stays until it is let go or everything is released. */
   hold(code: string, key: string, on: boolean): void {
     if (on === this.held.has(code)) return;
@@ -129,6 +161,7 @@ export class Keyboard {
 
   /** Lets go of every key a finger holds: the desktop lost the focus to something else on the page. */
   releaseKeys(): void {
+    this.locks = null;
     this.cancelControl();
     this.option.clear();
     for (const code of [...this.down.keys()]) this.release(code);
@@ -136,6 +169,7 @@ export class Keyboard {
 
   /** Lets go of everything at once: the window lost the focus. */
   releaseAll(): void {
+    this.locks = null;
     this.cancelControl();
     this.option.clear();
     this.down.clear();
@@ -145,6 +179,7 @@ export class Keyboard {
 
   /** Forgets what is down without a word: the connection is a new one. */
   forget(): void {
+    this.locks = null;
     this.cancelControl();
     this.option.clear();
     this.down.clear();

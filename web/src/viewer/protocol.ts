@@ -18,9 +18,17 @@ export interface RemotePoint {
   h: number;
 }
 
+/** Which keys the keyboard has locked. */
+export interface Locks {
+  caps: boolean;
+  num: boolean;
+  scroll: boolean;
+}
+
 export type InputMessage =
   | { t: 'key'; code: string; key: string; down: boolean }
   | { t: 'text'; text: string }
+  | ({ t: 'locks' } & Locks)
   | ({ t: 'button'; buttons: number } & RemotePoint)
   | ({ t: 'wheel'; buttons: number; dx: number; dy: number } & RemotePoint)
   | { t: 'release' }

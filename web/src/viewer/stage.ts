@@ -1,6 +1,6 @@
 import { CursorView } from './cursor';
 import { desktopSizeWish, layout, toRemote, type DisplayMode, type Layout } from './geometry';
-import { Keyboard, type KeyLike, type Platform } from './keyboard';
+import { Keyboard, readLocks, type KeyLike, type Platform } from './keyboard';
 import { LatestWins } from './motion';
 import { PasteSync } from './paste';
 import { maxTextBytes, splitUtf8, type CursorMessage, type RemotePoint, type Size } from './protocol';
@@ -75,7 +75,7 @@ export class Stage {
   constructor(
     private readonly viewer: Viewer,
     stage: HTMLElement,
-    platform: Platform,
+    private readonly platform: Platform,
   ) {
     const el = build(stage);
     this.el = el;
@@ -229,6 +229,7 @@ export class Stage {
         event.preventDefault();
         this.focus();
         this.paste.flushRemote();
+        if (this.viewer.inControl) this.keyboard.syncLocks(readLocks(event, this.platform));
         if (event.isPrimary) surface.setPointerCapture(event.pointerId);
         onPointer(event);
       },
@@ -285,8 +286,12 @@ export class Stage {
 
   private onKey(event: KeyboardEvent, down: boolean): void {
     this.checkEscape(event, down);
-    if (!this.viewer.inControl) return;
+    if (!this.viewer.inControl) {
+      this.keyboard.forgetLocks();
+      return;
+    }
     this.paste.flushRemote();
+    if (down) this.keyboard.syncLocks(readLocks(event, this.platform), event.code);
     const key: KeyLike = {
       code: event.code,
       key: event.key,
