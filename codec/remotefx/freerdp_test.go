@@ -118,3 +118,32 @@ func TestDecodesLikeFreeRDP(t *testing.T) {
 		})
 	}
 }
+
+// TestQuantisersLikeFreeRDP decodes messages in which each band has a quantiser of its own, and regions of several rectangles.
+func TestQuantisersLikeFreeRDP(t *testing.T) {
+	p := startPeer(t)
+	picture := desktopPicture(150, 100)
+	quant := shifts{10, 9, 11, 8, 7, 10, 8, 6, 7, 9}
+	rects := []image.Rectangle{image.Rect(3, 4, 50, 90), image.Rect(60, 64, 128, 100), image.Rect(140, 0, 150, 5)}
+	for mode, rlgr3 := range map[string]bool{"RLGR1": false, "RLGR3": true} {
+		t.Run(mode, func(t *testing.T) {
+			data := append(remoteFXHeaders(150, 100, rlgr3), remoteFXFrame(picture, rects, quant, rlgr3)...)
+			got := pixel.NewBGRX(150, 100)
+			if _, err := new(Decoder).Decode(data, got, image.Point{}); err != nil {
+				t.Fatal(err)
+			}
+			p.same(t, got, p.remoteFX(t, got, image.Point{}, data))
+		})
+	}
+	for mode, extrapolate := range map[string]bool{"plain": false, "extrapolate": true} {
+		t.Run("progressive/"+mode, func(t *testing.T) {
+			data := progressiveMessage(newProgressiveEncoder(extrapolate).region(picture, rects, tilesOf(bounds(picture)), progTileSimple, quant, nil, fullQuality, false))
+			got := pixel.NewBGRX(150, 100)
+			if _, err := new(Progressive).Decode(1, data, got); err != nil {
+				t.Fatal(err)
+			}
+			p.reset(t)
+			p.same(t, got, p.progressive(t, got, 1, data))
+		})
+	}
+}

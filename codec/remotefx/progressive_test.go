@@ -11,7 +11,7 @@ import (
 
 // steps are progressive quantisers from coarse to finest but full quality; bands differ so that some have nothing to upgrade.
 var steps = []shifts{
-	{6, 6, 7, 5, 5, 6, 4, 4, 5, 3}, {4, 4, 4, 5, 3, 3, 2, 2, 2, 1}, {1, 1, 2, 1, 1, 1, 0, 0, 1, 0},
+	{6, 7, 8, 5, 6, 7, 4, 5, 6, 3}, {4, 3, 5, 5, 3, 4, 2, 1, 2, 1}, {1, 2, 3, 1, 0, 1, 0, 1, 1, 0},
 }
 
 func newProgressiveEncoder(extrapolate bool) *progressiveEncoder {
