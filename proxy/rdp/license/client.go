@@ -123,7 +123,7 @@ func (c *Client) request(body []byte) ([]byte, error) {
 	// A server that sends no certificate still has a key, which nobody told us. Zero is zero under every key, and TLS keeps
 	// what follows from it.
 	var premaster [premasterBytes]byte
-	encrypted := make([]byte, minModulusBits/8+modulusPadded)
+	encrypted := make([]byte, 64+modulusPadded) // as of a key of 512 bits
 	if q.hasKey {
 		if _, err := io.ReadFull(c.cfg.Random, premaster[:]); err != nil {
 			return nil, err

@@ -11,8 +11,8 @@ const (
 	// maxCertificates bounds a chain ([MS-RDPELE] 2.2.1.4.2: at most 200).
 	maxCertificates = 200
 	// minModulusBits and maxModulusBits bound a server's RSA key: Windows uses 512 and 2048 bits ([MS-RDPELE] 2.2.2.1, note
-	// 2), and the premaster secret takes 384.
-	minModulusBits = 512
+	// 2), the one key of every xrdp has 511, and the premaster secret takes 384.
+	minModulusBits = 392
 	maxModulusBits = 8192
 	// maxExponent bounds the exponent of it, because the work grows with its bits: 65537 is what everybody uses, and a
 	// proprietary certificate has 32 bits for it.
