@@ -18,6 +18,14 @@ const (
 	ShareRedirection   ShareKind = 10
 )
 
+// version is PDUVersion, as a part of pduType: zero for redirections ([MS-RDPBCGR] 2.2.13.3.1).
+func (k ShareKind) version() uint16 {
+	if k == ShareRedirection {
+		return 0
+	}
+	return shareVersion
+}
+
 const (
 	shareVersion     = 0x10
 	shareHeader      = 6
@@ -29,7 +37,7 @@ const (
 func AppendShareControl(b []byte, kind ShareKind, source uint16, fn func(b []byte) []byte) []byte {
 	start := len(b)
 	b = append(b, 0, 0)
-	b = binary.LittleEndian.AppendUint16(b, uint16(kind)|shareVersion)
+	b = binary.LittleEndian.AppendUint16(b, uint16(kind)|kind.version())
 	b = fn(binary.LittleEndian.AppendUint16(b, source))
 	binary.LittleEndian.PutUint16(b[start:], uint16(len(b)-start))
 	return b
@@ -53,10 +61,12 @@ func DecodeShareControl(b []byte) (p SharePDU, rest []byte, ok bool, err error) 
 			continue
 		}
 		kind := r.Uint16()
-		if r.Err() == nil && (total < shareHeader && total != deactivateNoBody || kind&0xf0 != shareVersion) {
+		p.Kind = ShareKind(kind & 0x0f)
+		version := kind & 0xf0
+		known := version == shareVersion || version == p.Kind.version()
+		if r.Err() == nil && (total < shareHeader && total != deactivateNoBody || !known) {
 			return p, nil, false, r.Refuse("length %d, type %#x", total, kind)
 		}
-		p.Kind = ShareKind(kind & 0x0f)
 		if total > deactivateNoBody {
 			p.Source = r.Uint16()
 			p.Body = r.Bytes(total - shareHeader)
