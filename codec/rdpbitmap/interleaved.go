@@ -21,32 +21,32 @@ const (
 
 // The order headers of the third form, one whole byte.
 const (
-	megaBackground           = 0xF0
-	megaForeground           = 0xF1
-	megaMask                 = 0xF2
-	megaColour               = 0xF3
-	megaPixels               = 0xF4
-	megaSetForeground        = 0xF6
-	megaSetMask              = 0xF7
-	megaDithered             = 0xF8
-	specialMask1             = 0xF9
-	specialMask2             = 0xFA
-	specialWhite             = 0xFD
-	specialBlack             = 0xFE
-	specialMask1Bits         = 0x03
-	specialMask2Bits         = 0x05
-	shortRunBits             = 0x1F // of a header of the first form: 3 bits order, 5 bits length
-	liteRunBits              = 0x0F // of one of the second: 4 and 4
-	lite                     = 0xC0 // the first header of the second form
-	liteSetForeground        = 0xC
-	liteSetMask              = 0xD
-	liteDithered             = 0xE
-	shortRunExtra            = 32 // added to the byte that follows when the length in the header is 0
-	liteRunExtra             = 16
-	maskRunExtra             = 1 // instead of the two above, with masks
-	maskRunUnit              = 8 // pixels that a length in the header stands for, with masks
-	white24                  = 0xFFFFFF
-	white8            uint32 = 0xFF
+	megaBackground    = 0xF0
+	megaForeground    = 0xF1
+	megaMask          = 0xF2
+	megaColour        = 0xF3
+	megaPixels        = 0xF4
+	megaSetForeground = 0xF6
+	megaSetMask       = 0xF7
+	megaDithered      = 0xF8
+	specialMask1      = 0xF9
+	specialMask2      = 0xFA
+	specialWhite      = 0xFD
+	specialBlack      = 0xFE
+	specialMask1Bits  = 0x03
+	specialMask2Bits  = 0x05
+	shortRunBits      = 0x1F // of a header of the first form: 3 bits order, 5 bits length
+	liteRunBits       = 0x0F // of one of the second: 4 and 4
+	lite              = 0xC0 // the first header of the second form
+	liteSetForeground = 0xC
+	liteSetMask       = 0xD
+	liteDithered      = 0xE
+	shortRunExtra     = 32 // added to the byte that follows when the length in the header is 0
+	liteRunExtra      = 16
+	maskRunExtra      = 1 // instead of the two above, with masks
+	maskRunUnit       = 8 // pixels that a length in the header stands for, with masks
+	white24           = 0xFFFFFF
+	white8            = 0xFF
 )
 
 // Interleaved draws a bitmap in Interleaved RLE. Data that ends before the bitmap is full leaves the rest
