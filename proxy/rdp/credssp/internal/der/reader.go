@@ -97,6 +97,20 @@ func (r *Reader) Skip(tag byte) {
 	}
 }
 
+// Raw returns the next n bytes, which are no element.
+func (r *Reader) Raw(n int) []byte {
+	if r.s.err != nil {
+		return nil
+	}
+	if n > len(r.b) {
+		_ = r.Refuse("%d bytes are due, %d left", n, len(r.b))
+		return nil
+	}
+	p := r.b[:n:n]
+	r.b = r.b[n:]
+	return p
+}
+
 // Wrapped returns the content of an element inner that is alone within the next element outer: [n] EXPLICIT.
 func (r *Reader) Wrapped(outer, inner byte) []byte {
 	in := r.Enter(outer)
