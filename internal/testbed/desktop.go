@@ -92,15 +92,7 @@ func PaintWallpaper(t TB, x *X) {
 	Require(t, "display")
 	size := x.Screenshot(t).Bounds().Size()
 	want, file := Wallpaper(size), filepath.Join(t.TempDir(), "wallpaper.png")
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatalf("testbed: %v", err)
-	}
-	err = png.Encode(f, want)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
+	if err := writePNG(file, want); err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
 	// ImageMagick's display exits with 1 after painting a root window: the screen tells the truth.
@@ -108,6 +100,18 @@ func PaintWallpaper(t TB, x *X) {
 	if at := size.Sub(image.Pt(1, 1)); x.Screenshot(t).RGBAAt(at.X, at.Y) != want.RGBAAt(at.X, at.Y) {
 		t.Fatalf("testbed: the wallpaper does not show: %v", failed)
 	}
+}
+
+func writePNG(file string, img image.Image) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	err = png.Encode(f, img)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 // Wallpaper returns the picture that PaintWallpaper shows: two slow gradients and a little noise.
