@@ -122,6 +122,7 @@ type Session struct {
 	OrphanTimeout  time.Duration `yaml:"orphan_timeout"`  // without any viewer; 0: for ever
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // dialling and handshake together
 	DefaultSize    Dimensions    `yaml:"default_size"`    // asked for when the caller asks for none; 0: the target's own
+	Reconnect      time.Duration `yaml:"reconnect"`       // how long a broken connection to a target is tried again (rdp); 0: not
 }
 
 // Sandbox says what to do about the worker's lock-in.
@@ -150,8 +151,9 @@ type Target struct {
 	ID           string    `yaml:"id"`
 	Name         string    `yaml:"name"`
 	Description  string    `yaml:"description,omitempty"`
-	Protocol     string    `yaml:"protocol"` // vnc
-	Address      string    `yaml:"address"`  // host:port
+	Protocol     string    `yaml:"protocol"`         // vnc, rdp
+	Address      string    `yaml:"address"`          // host:port
+	Domain       string    `yaml:"domain,omitempty"` // rdp; or within username: DOMAIN\name, name@domain
 	Username     string    `yaml:"username,omitempty"`
 	Password     Secret    `yaml:"password,omitempty"`
 	PasswordFile string    `yaml:"password_file,omitempty"`
@@ -160,7 +162,14 @@ type Target struct {
 	Clipboard    Clipboard `yaml:"clipboard"`
 	ViewOnly     bool      `yaml:"view_only,omitempty"`
 	Tags         []string  `yaml:"tags,omitempty"`
+	RDP          *RDP      `yaml:"rdp,omitempty"` // protocol rdp only
 }
+
+// The protocols of targets.
+const (
+	ProtocolVNC = "vnc"
+	ProtocolRDP = "rdp"
+)
 
 // TargetTLS is how the target proves who it is.
 type TargetTLS struct {
@@ -177,7 +186,10 @@ type TLSMode string
 const (
 	TLSVerify TLSMode = "verify" // by its certificate's chain and name
 	TLSPin    TLSMode = "pin"    // by its certificate's fingerprint
-	TLSOff    TLSMode = "off"    // not at all: plaintext is allowed
+	// TLSFirstUse takes whichever certificate it shows first, and from then on only that. Whoever sits on the network at
+	// the first session can pose as the target.
+	TLSFirstUse TLSMode = "first_use"
+	TLSOff      TLSMode = "off" // not at all: plaintext is allowed; vnc only
 )
 
 // Clipboard says which way text may go. What is not set is allowed.
@@ -201,6 +213,7 @@ func Default() Config {
 		Session: Session{
 			OrphanTimeout:  5 * time.Minute,
 			ConnectTimeout: 20 * time.Second,
+			Reconnect:      time.Minute,
 		},
 		Sandbox: SandboxBestEffort,
 		Log:     Log{Level: "info", Format: "text"},
@@ -227,6 +240,12 @@ func (c *Config) derive() {
 		}
 		if t.TLS.Mode == "" {
 			t.TLS.Mode = TLSVerify
+		}
+		if t.Protocol == ProtocolRDP {
+			if t.RDP == nil {
+				t.RDP = &RDP{}
+			}
+			t.RDP.derive()
 		}
 		if t.Clipboard.ToTarget == nil {
 			t.Clipboard.ToTarget = new(true)

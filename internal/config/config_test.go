@@ -90,7 +90,7 @@ func TestParseErrors(t *testing.T) {
 		{name: "file missing", yaml: target("password_file: /does/not/exist"), want: []string{"targets[0].password", "/does/not/exist"}},
 		{name: "id twice", yaml: "targets: [{id: a, protocol: vnc, address: \"h:1\"}, {id: a, protocol: vnc, address: \"h:1\"}]", want: []string{`targets[1].id: "a" is already the id of targets[0]`}},
 		{name: "bad id", yaml: "targets: [{id: 'a b', protocol: vnc, address: \"h:1\"}]", want: []string{`targets[0].id: "a b"`}},
-		{name: "bad protocol", yaml: "targets: [{id: a, protocol: telnet, address: \"h:1\"}]", want: []string{`targets[0].protocol: "telnet" is not one of vnc`}},
+		{name: "bad protocol", yaml: "targets: [{id: a, protocol: telnet, address: \"h:1\"}]", want: []string{`targets[0].protocol: "telnet" is not one of vnc, rdp`}},
 		{name: "bad address", yaml: "targets: [{id: a, protocol: vnc, address: h}]", want: []string{`targets[0].address: "h" is not host:port`}},
 		{name: "bad port", yaml: "targets: [{id: a, protocol: vnc, address: 'h:99999'}]", want: []string{`targets[0].address: "h:99999"`}},
 		{name: "pin without fingerprint", yaml: target("tls: {mode: pin}"), want: []string{"targets[0].tls.fingerprint"}},
@@ -152,7 +152,9 @@ func leaves(t reflect.Type) int {
 
 func TestPrintRedactsAndLoadsAgain(t *testing.T) {
 	t.Setenv("IGNORED", "1")
-	yaml := `targets: [{id: a, protocol: vnc, address: "h:1", password: hunter2}]`
+	yaml := `targets:
+  - {id: a, protocol: vnc, address: "h:1", password: hunter2}
+  - {id: b, protocol: rdp, address: "h:1", username: u, password: hunter2, rdp: {keyboard_layout: de-CH, graphics: [egfx], kerberos: {realm: EXAMPLE.COM}}}`
 	c, err := Parse([]byte(yaml), "/base", nil)
 	require.NoError(t, err)
 	var out bytes.Buffer
@@ -162,7 +164,9 @@ func TestPrintRedactsAndLoadsAgain(t *testing.T) {
 
 	again, err := Parse(out.Bytes(), "/other", nil)
 	require.NoError(t, err)
-	c.Targets[0].Password, again.Targets[0].Password = Secret{}, Secret{}
+	for i := range c.Targets {
+		c.Targets[i].Password, again.Targets[i].Password = Secret{}, Secret{}
+	}
 	// Empty lists print as [] and load as such.
 	for _, x := range []*Config{c, again} {
 		x.HTTP.TrustedProxies, x.Media.PublicAddresses = nil, nil
@@ -227,10 +231,10 @@ func TestExampleConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	content = bytes.ReplaceAll(content, []byte("/etc/vitrine/"), []byte(dir+"/"))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
-	for _, name := range []string{"ca.pem", "secrets/build-server", "secrets/lab", "secrets/old-panel"} {
+	for _, name := range []string{"ca.pem", "secrets/build-server", "secrets/lab", "secrets/old-panel", "secrets/accounting", "secrets/jump-host"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600))
 	}
 	c, err := Parse(content, dir, nil)
 	require.NoError(t, err)
-	require.Len(t, c.Targets, 3)
+	require.Len(t, c.Targets, 5)
 }

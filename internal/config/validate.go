@@ -24,6 +24,7 @@ const (
 	minDesktopSide = 16          // pixels
 	maxDesktopSide = 8192        // pixels
 	maxTimeout     = 24 * time.Hour
+	maxReconnect   = 10 * time.Minute
 )
 
 var targetID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
@@ -174,6 +175,12 @@ func (v *validator) session(s *Session) {
 	if s.ConnectTimeout < time.Second || s.ConnectTimeout > 10*time.Minute {
 		v.fail("session.connect_timeout", "%v is not between 1s and 10m", s.ConnectTimeout)
 	}
+	if s.Reconnect < 0 || s.Reconnect > maxReconnect {
+		v.fail("session.reconnect", "%v is not between 0 and %v", s.Reconnect, maxReconnect)
+	}
+	if s.Reconnect%time.Second != 0 {
+		v.fail("session.reconnect", "%v is not a whole number of seconds", s.Reconnect)
+	}
 	if d := s.DefaultSize; d != (Dimensions{}) {
 		v.between("session.default_size", int64(d.Width), minDesktopSide, maxDesktopSide)
 		v.between("session.default_size", int64(d.Height), minDesktopSide, maxDesktopSide)
@@ -184,9 +191,20 @@ func (v *validator) target(path string, t *Target) {
 	if !targetID.MatchString(t.ID) {
 		v.fail(path+".id", "%q is not an id: 1 to 128 letters, digits, dots, dashes and underscores", t.ID)
 	}
-	v.oneOf(path+".protocol", t.Protocol, "vnc")
+	v.oneOf(path+".protocol", t.Protocol, ProtocolVNC, ProtocolRDP)
 	v.address(path+".address", t.Address)
-	v.oneOf(path+".tls.mode", string(t.TLS.Mode), string(TLSVerify), string(TLSPin), string(TLSOff))
+	v.oneOf(path+".tls.mode", string(t.TLS.Mode), string(TLSVerify), string(TLSPin), string(TLSFirstUse), string(TLSOff))
+	switch t.Protocol {
+	case ProtocolRDP:
+		v.rdp(path, t)
+	case ProtocolVNC:
+		if t.RDP != nil {
+			v.fail(path+".rdp", "is only for protocol rdp")
+		}
+		if t.Domain != "" {
+			v.fail(path+".domain", "is only for protocol rdp")
+		}
+	}
 	only := func(mode TLSMode, key, value string) {
 		if value != "" && t.TLS.Mode != mode {
 			v.fail(path+".tls."+key, "is only for mode %s, and the mode is %s", mode, t.TLS.Mode)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/vitrine-psm/vitrine/internal/config"
 )
@@ -29,21 +30,26 @@ type Target struct {
 	Address     string // host:port
 	Tags        []string
 
+	Domain              string // of Username; rdp
 	Username            string
 	Password            config.Secret
 	TLS                 TLS
 	ViewOnly            bool
 	ClipboardToTarget   bool
 	ClipboardFromTarget bool
+
+	// RDP is set for that protocol only.
+	RDP *config.RDP
 }
 
-// TLS is how the target proves who it is. With Fingerprint set, only a certificate of that fingerprint is accepted;
-// else its chain must verify for ServerName.
+// TLS is how the target proves who it is. With Fingerprint set, only a certificate of that fingerprint is accepted; with
+// FirstUse and none known yet, whichever it shows; else its chain must verify for ServerName.
 type TLS struct {
 	AllowPlaintext bool // none of this is asked for
 	ServerName     string
 	CAPEM          []byte // empty: the system's roots
 	Fingerprint    string // SHA-256, lower-case hex
+	FirstUse       bool   // the certificate shown first is stored as Fingerprint
 }
 
 // Repository is the list of targets from the configuration. It never changes.
@@ -84,10 +90,17 @@ func fromConfig(c config.Target) (Target, error) {
 		ID: c.ID, Name: c.Name, Description: c.Description, Protocol: c.Protocol, Address: c.Address,
 		Tags: slices.Clone(c.Tags), Username: c.Username, Password: c.Password, ViewOnly: c.ViewOnly,
 		ClipboardToTarget: *c.Clipboard.ToTarget, ClipboardFromTarget: *c.Clipboard.FromTarget,
+		Domain: c.Domain, RDP: c.RDP,
+	}
+	if domain, name, ok := strings.Cut(c.Username, `\`); ok && c.Protocol == config.ProtocolRDP {
+		t.Domain, t.Username = domain, name
 	}
 	switch c.TLS.Mode {
 	case config.TLSOff:
 		t.TLS.AllowPlaintext = true
+		return t, nil
+	case config.TLSFirstUse:
+		t.TLS.FirstUse = true
 		return t, nil
 	case config.TLSPin:
 		var err error

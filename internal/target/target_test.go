@@ -27,6 +27,7 @@ func TestRepository(t *testing.T) {
   - {id: b, name: Zulu, protocol: vnc, address: "zulu.test:5900", tls: {mode: off}, view_only: true, clipboard: {from_target: false}}
   - {id: a, name: Alpha, protocol: vnc, address: "alpha2.test:5900", tls: {mode: pin, fingerprint: "`+strings.Repeat("AB:", 31)+`AB"}}
   - {id: n, name: Named, protocol: vnc, address: "10.0.0.1:5900", tls: {server_name: desk.test}}
+  - {id: w, name: Windows, protocol: rdp, address: "10.0.0.2:3389", username: 'CORP\ann', password: x, tls: {mode: first_use}, rdp: {security: nla}}
 `)
 	require.NoError(t, err)
 	list, err := r.List(t.Context())
@@ -35,7 +36,7 @@ func TestRepository(t *testing.T) {
 	for _, x := range list {
 		ids = append(ids, x.ID)
 	}
-	require.Equal(t, []string{"a", "z", "n", "b"}, ids, "by name, then id")
+	require.Equal(t, []string{"a", "z", "n", "w", "b"}, ids, "by name, then id")
 
 	z, err := r.Get(t.Context(), "z")
 	require.NoError(t, err)
@@ -56,6 +57,13 @@ func TestRepository(t *testing.T) {
 	n, err := r.Get(t.Context(), "n")
 	require.NoError(t, err)
 	require.Equal(t, "desk.test", n.TLS.ServerName)
+
+	w, err := r.Get(t.Context(), "w")
+	require.NoError(t, err)
+	require.Equal(t, TLS{FirstUse: true}, w.TLS)
+	require.Equal(t, "CORP", w.Domain)
+	require.Equal(t, "ann", w.Username)
+	require.Equal(t, config.RDPSecurityNLA, w.RDP.Security)
 
 	_, err = r.Get(t.Context(), "nobody")
 	require.ErrorIs(t, err, ErrNotFound)
