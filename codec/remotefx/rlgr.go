@@ -123,7 +123,7 @@ func decodeRLGR(out *[tileCoefs]int16, src []byte, rlgr3 bool) {
 
 		switch {
 		case inRun:
-			out[i] = int16((code+1)^-sign + sign)
+			out[i] = int16((code + 1) ^ -sign + sign)
 			i++
 		case !rlgr3:
 			out[i] = signed(code)

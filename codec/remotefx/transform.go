@@ -32,7 +32,7 @@ var bandSizes = [2][bands]int{
 	{1023, 1023, 961, 272, 272, 256, 72, 72, 64, 81},
 }
 
-func flag(on bool) C.int {
+func cBool(on bool) C.int {
 	if on {
 		return 1
 	}
@@ -42,12 +42,12 @@ func flag(on bool) C.int {
 // dequantise makes coefficients of numbers, in place. signs, unless nil, receives the numbers' signs; sum, unless nil, has
 // the coefficients added to it.
 func dequantise(q *[tileCoefs]int16, shift *shifts, extrapolate bool, signs *[tileCoefs]int8, sum *[tileCoefs]int16) {
-	C.vrfx_dequantise((*C.int16_t)(&q[0]), (*C.uint8_t)(&shift[0]), flag(extrapolate),
+	C.vrfx_dequantise((*C.int16_t)(&q[0]), (*C.uint8_t)(&shift[0]), cBool(extrapolate),
 		(*C.int8_t)(unsafe.Pointer(signs)), (*C.int16_t)(unsafe.Pointer(sum)))
 }
 
 // render draws the tile into dst, of which it needs at most a tile's size and at least one pixel.
 func render(dst pixel.BGRX, coefs *tilePlanes, extrapolate bool) {
-	C.vrfx_render((*C.int16_t)(&coefs[0]), flag(extrapolate),
+	C.vrfx_render((*C.int16_t)(&coefs[0]), cBool(extrapolate),
 		(*C.uint8_t)(&dst.Pix[0]), C.ptrdiff_t(dst.Stride), C.int(dst.Width), C.int(dst.Height))
 }
