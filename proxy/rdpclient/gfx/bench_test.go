@@ -83,7 +83,7 @@ func TestSteadyStateAllocations(t *testing.T) {
 		&egfx.SurfaceToSurface{Source: 1, Dest: 1, Rect: egfx.Rect16{Right: 30, Bottom: 30}, Points: points(300, 300, 400, 400)},
 		&egfx.SurfaceToCache{SurfaceID: 1, Slot: 3, Rect: egfx.Rect16{Right: 30, Bottom: 30}},
 		&egfx.CacheToSurface{Slot: 3, SurfaceID: 1, Points: points(500, 500)}, end(1))
-	h.Send = func([]byte) error { return nil }
+	h.cfg.Send = func([]byte) error { return nil }
 	if n := testing.AllocsPerRun(50, func() {
 		if err := h.Message(message); err != nil {
 			t.Fatal(err)

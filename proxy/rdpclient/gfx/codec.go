@@ -93,7 +93,7 @@ func (c *Compositor) wireToSurface2(body []byte) error {
 		}
 		s.progressive = new(remotefx.Progressive)
 	}
-	updated, err := s.progressive.Decode(c.frameID, m.Data, s.pic)
+	updated, err := s.progressive.Decode(c.frame, m.Data, s.pic)
 	if err != nil {
 		return failed(command, err)
 	}

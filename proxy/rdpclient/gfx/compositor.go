@@ -30,16 +30,16 @@ type Stats struct {
 
 // Compositor is the state of one graphics channel; another channel gets another. It is not safe for concurrent use.
 type Compositor struct {
-	Config
+	cfg       Config
 	offered   []egfx.CapSet
 	confirmed bool
 	version   egfx.CapVersion // that the server has chosen
 	stats     Stats
 
 	inFrame bool
-	frameID uint32
-	painted int // pixels, in the present message
-	budget  int // how many one message may paint
+	frame   uint32 // counts the beginnings of frames
+	painted int    // pixels, in the present message
+	budget  int    // how many one message may paint
 
 	surfaces map[uint16]*surface
 	order    []*surface // the same in the order of creation, in which they are shown
@@ -66,7 +66,7 @@ type Compositor struct {
 // Open begins the protocol on a channel that has just been opened, by telling the server what is understood.
 func Open(config Config) (*Compositor, error) {
 	c := &Compositor{
-		Config: config, offered: egfx.ClientCaps(), surfaces: map[uint16]*surface{}, budget: maxPaintedPixels,
+		cfg: config, offered: egfx.ClientCaps(), surfaces: map[uint16]*surface{}, budget: maxPaintedPixels,
 		cache: cache{slots: smallCacheSlots, maxBytes: smallCacheBytes},
 	}
 	return c, c.send(&egfx.CapsAdvertise{Sets: c.offered})
@@ -83,9 +83,9 @@ func (c *Compositor) Version() string {
 	return c.version.String()
 }
 
-// Closed gives the memory back. The Compositor must not be used any longer.
+// Closed gives the memory back. Nothing but Stats may be called after it.
 func (c *Compositor) Closed() {
-	*c = Compositor{Config: c.Config, stats: c.stats}
+	*c = Compositor{stats: c.stats}
 }
 
 // Message takes one message of the channel (RDP_SEGMENTED_DATA), which may hold many graphics messages. After an error,
@@ -135,7 +135,8 @@ func (c *Compositor) dispatch(command egfx.Command, body []byte) error {
 		if err := m.Decode(body); err != nil {
 			return failed("StartFrame", err)
 		}
-		c.inFrame, c.frameID = true, m.FrameID
+		c.inFrame = true
+		c.frame++
 		return nil
 	case egfx.CmdEndFrame:
 		return c.endFrame(body)
@@ -204,14 +205,14 @@ func (c *Compositor) resetGraphics(body []byte) error {
 	if err := c.paint(size.X * size.Y); err != nil {
 		return err
 	}
-	if err := c.Framebuffer.Resize(size); err != nil {
+	if err := c.cfg.Framebuffer.Resize(size); err != nil {
 		return failed("ResetGraphics", err)
 	}
 	for _, s := range c.order { // more of them may be in the picture now
 		s.exposed()
 	}
-	if c.Resized != nil {
-		c.Resized(size)
+	if c.cfg.Resized != nil {
+		c.cfg.Resized(size)
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func (c *Compositor) endFrame(body []byte) error {
 
 func (c *Compositor) send(m egfx.Message) error {
 	c.out = m.Append(c.out[:0])
-	if err := c.Send(c.out); err != nil {
+	if err := c.cfg.Send(c.out); err != nil {
 		return fmt.Errorf("rdpclient: graphics: answering: %w", err)
 	}
 	return nil

@@ -1,6 +1,13 @@
 package gfx
 
-import "github.com/vitrine-psm/vitrine/proxy/desktop"
+import (
+	"github.com/vitrine-psm/vitrine/codec/zgfx"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
+)
+
+// MaxMessageBytes bounds a message of the graphics channel, for dvc.Client.Register: the most it may unpack to, and
+// what packing adds when nothing can be compressed (seven bytes, and six for each segment of up to 64 KB).
+const MaxMessageBytes = zgfx.MaxMessageBytes + zgfx.MaxMessageBytes/4096
 
 // Caps on what a target may make us hold or do.
 const (

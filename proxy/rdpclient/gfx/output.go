@@ -10,7 +10,7 @@ import (
 // show copies what changed on mapped surfaces to the framebuffer ([MS-RDPEGFX] 3.3.5.12).
 func (c *Compositor) show() error {
 	shown := false
-	size := c.Framebuffer.Size()
+	size := c.cfg.Framebuffer.Size()
 	for _, s := range c.order {
 		if !s.dirty {
 			continue
@@ -28,7 +28,7 @@ func (c *Compositor) show() error {
 		}
 	}
 	if shown {
-		c.Framebuffer.Commit()
+		c.cfg.Framebuffer.Commit()
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (c *Compositor) showPart(s *surface, r, output image.Rectangle) error {
 	if err := c.paint(out.Dx() * out.Dy()); err != nil {
 		return err
 	}
-	err := c.Framebuffer.Draw(out, func(pix []byte, stride int) {
+	err := c.cfg.Framebuffer.Draw(out, func(pix []byte, stride int) {
 		start := out.Min.Y*stride + out.Min.X*desktop.BytesPerPixel
 		dst := pixel.BGRX{Pix: pix[start:], Stride: stride, Width: out.Dx(), Height: out.Dy()}
 		if s.scaled() {
