@@ -22,8 +22,10 @@ var pdus = []struct {
 	pdu       pdu
 	loose     bool // the example has random bits where we write zeros
 }{
-	{name: "4.1.1", hex: "580002003333 1111 3d0a a704", loose: true,
-		pdu: &CapsRequest{Version: 2, PriorityCharge: [4]uint16{13107, 4369, 2621, 1191}}},
+	{
+		name: "4.1.1", hex: "580002003333 1111 3d0a a704", loose: true,
+		pdu: &CapsRequest{Version: 2, PriorityCharge: [4]uint16{13107, 4369, 2621, 1191}},
+	},
 	{name: "caps 1", hex: "50000100", pdu: &CapsRequest{Version: 1}},
 	{name: "caps 3", hex: "500003000100020003000400", pdu: &CapsRequest{Version: 3, PriorityCharge: [4]uint16{1, 2, 3, 4}}},
 	{name: "4.1.2", hex: "50000200", pdu: &CapsResponse{Version: 2}},
@@ -31,18 +33,26 @@ var pdus = []struct {
 	{name: "create, priority 2, wide id", hex: "1a00000100 6100", pdu: &CreateRequest{ChannelID: 0x10000, Priority: 2, Name: "a"}},
 	{name: "4.2.2", hex: "100300000000", pdu: &CreateResponse{ChannelID: 3}},
 	{name: "create refused", hex: "11000101 0000c0", pdu: &CreateResponse{ChannelID: 0x100, Status: StatusNoListener}},
-	{name: "4.3.1", hex: "24037b0c" + strings.Repeat("71", 1596),
-		pdu: &DataFirst{ChannelID: 3, Length: 3195, Data: bytes.Repeat([]byte{0x71}, 1596)}},
+	{
+		name: "4.3.1", hex: "24037b0c" + strings.Repeat("71", 1596),
+		pdu: &DataFirst{ChannelID: 3, Length: 3195, Data: bytes.Repeat([]byte{0x71}, 1596)},
+	},
 	{name: "first, wide length", hex: "2803000001000102", pdu: &DataFirst{ChannelID: 3, Length: 0x10000, Data: []byte{1, 2}}},
 	{name: "4.3.2", hex: "3003717171", pdu: &Data{ChannelID: 3, Data: []byte("qqq")}},
 	{name: "first, compressed", hex: "64037b0ce006", pdu: &DataFirst{Compressed: true, ChannelID: 3, Length: 3195, Data: []byte{0xe0, 6}}},
 	{name: "data, compressed", hex: "7003e006", pdu: &Data{Compressed: true, ChannelID: 3, Data: []byte{0xe0, 6}}},
 	{name: "4.4.1", hex: "4003", pdu: &Close{ChannelID: 3}},
-	{name: "soft-sync request", hex: "8000 12000000 0300 0100 01000000 0100 07000000",
-		pdu: &SoftSyncRequest{Flags: SoftSyncTCPFlushed | SoftSyncChannelListPresent,
-			Lists: []SoftSyncChannelList{{TunnelType: TunnelUDPReliable, ChannelIDs: []uint32{7}}}}},
-	{name: "soft-sync response", hex: "9000 02000000 01000000 03000000",
-		pdu: &SoftSyncResponse{TunnelTypes: []uint32{TunnelUDPReliable, TunnelUDPLossy}}},
+	{
+		name: "soft-sync request", hex: "8000 12000000 0300 0100 01000000 0100 07000000",
+		pdu: &SoftSyncRequest{
+			Flags: SoftSyncTCPFlushed | SoftSyncChannelListPresent,
+			Lists: []SoftSyncChannelList{{TunnelType: TunnelUDPReliable, ChannelIDs: []uint32{7}}},
+		},
+	},
+	{
+		name: "soft-sync response", hex: "9000 02000000 01000000 03000000",
+		pdu: &SoftSyncResponse{TunnelTypes: []uint32{TunnelUDPReliable, TunnelUDPLossy}},
+	},
 }
 
 func unhex(t testing.TB, s string) []byte {

@@ -17,43 +17,71 @@ var messages = []struct {
 	name, hex string
 	message   Message
 }{
-	{"2.2.2.1", "0100 0000 1b000000 0700 0a00 20 0100 0200 0300 0400 02000000 aabb",
-		&WireToSurface1{SurfaceID: 7, Codec: CodecPlanar, PixelFormat: FormatXRGB, DestRect: Rect16{1, 2, 3, 4}, Data: []byte{0xaa, 0xbb}}},
-	{"2.2.2.2", "0200 0000 16000000 0700 0900 04030201 21 01000000 cc",
-		&WireToSurface2{SurfaceID: 7, Codec: CodecCAProgressive, ContextID: 0x01020304, PixelFormat: FormatARGB, Data: []byte{0xcc}}},
+	{
+		"2.2.2.1", "0100 0000 1b000000 0700 0a00 20 0100 0200 0300 0400 02000000 aabb",
+		&WireToSurface1{SurfaceID: 7, Codec: CodecPlanar, PixelFormat: FormatXRGB, DestRect: Rect16{1, 2, 3, 4}, Data: []byte{0xaa, 0xbb}},
+	},
+	{
+		"2.2.2.2", "0200 0000 16000000 0700 0900 04030201 21 01000000 cc",
+		&WireToSurface2{SurfaceID: 7, Codec: CodecCAProgressive, ContextID: 0x01020304, PixelFormat: FormatARGB, Data: []byte{0xcc}},
+	},
 	{"2.2.2.3", "0300 0000 0e000000 0700 04030201", &DeleteEncodingContext{SurfaceID: 7, ContextID: 0x01020304}},
-	{"2.2.2.4", "0400 0000 20000000 0700 112233ff 0200 0000 0000 4000 4000 0100 0200 0300 0400",
-		&SolidFill{SurfaceID: 7, Color: Color32{B: 0x11, G: 0x22, R: 0x33, XA: 0xff}, Rects: []Rect16{{0, 0, 64, 64}, {1, 2, 3, 4}}}},
-	{"2.2.2.5", "0500 0000 1e000000 0100 0200 0000 0000 1000 1000 0200 0500 0600 ffff 0080",
-		&SurfaceToSurface{Source: 1, Dest: 2, Rect: Rect16{0, 0, 16, 16}, Points: []Point16{{5, 6}, {-1, -32768}}}},
-	{"2.2.2.6", "0600 0000 1c000000 0100 0807060504030201 0900 0100 0200 0300 0400",
-		&SurfaceToCache{SurfaceID: 1, Key: 0x0102030405060708, Slot: 9, Rect: Rect16{1, 2, 3, 4}}},
+	{
+		"2.2.2.4", "0400 0000 20000000 0700 112233ff 0200 0000 0000 4000 4000 0100 0200 0300 0400",
+		&SolidFill{SurfaceID: 7, Color: Color32{B: 0x11, G: 0x22, R: 0x33, XA: 0xff}, Rects: []Rect16{{0, 0, 64, 64}, {1, 2, 3, 4}}},
+	},
+	{
+		"2.2.2.5", "0500 0000 1e000000 0100 0200 0000 0000 1000 1000 0200 0500 0600 ffff 0080",
+		&SurfaceToSurface{Source: 1, Dest: 2, Rect: Rect16{0, 0, 16, 16}, Points: []Point16{{5, 6}, {-1, -32768}}},
+	},
+	{
+		"2.2.2.6", "0600 0000 1c000000 0100 0807060504030201 0900 0100 0200 0300 0400",
+		&SurfaceToCache{SurfaceID: 1, Key: 0x0102030405060708, Slot: 9, Rect: Rect16{1, 2, 3, 4}},
+	},
 	{"2.2.2.7", "0700 0000 12000000 0900 0100 0100 0500 0600", &CacheToSurface{Slot: 9, SurfaceID: 1, Points: []Point16{{5, 6}}}},
 	{"2.2.2.8", "0800 0000 0a000000 0900", &EvictCacheEntry{Slot: 9}},
 	{"2.2.2.9", "0900 0000 0f000000 0100 8007 3804 20", &CreateSurface{SurfaceID: 1, Width: 1920, Height: 1080, PixelFormat: FormatXRGB}},
 	{"2.2.2.10", "0a00 0000 0a000000 0100", &DeleteSurface{SurfaceID: 1}},
 	{"2.2.2.11", "0b00 0000 10000000 04030201 08070605", &StartFrame{Timestamp: 0x01020304, FrameID: 0x05060708}},
 	{"2.2.2.12", "0c00 0000 0c000000 08070605", &EndFrame{FrameID: 0x05060708}},
-	{"2.2.2.13", "0d00 0000 14000000 ffffffff 08070605 02000000",
-		&FrameAcknowledge{QueueDepth: SuspendAcknowledge, FrameID: 0x05060708, FramesDecoded: 2}},
-	{"2.2.2.14", "0e00 0000 54010000 80070000 38040000 01000000 ffffffff 00000000 7f070000 37040000 01000000" + strings.Repeat("00", 300),
-		&ResetGraphics{Width: 1920, Height: 1080, Monitors: []Monitor{{Left: -1, Right: 1919, Bottom: 1079, Flags: 1}}}},
+	{
+		"2.2.2.13", "0d00 0000 14000000 ffffffff 08070605 02000000",
+		&FrameAcknowledge{QueueDepth: SuspendAcknowledge, FrameID: 0x05060708, FramesDecoded: 2},
+	},
+	{
+		"2.2.2.14", "0e00 0000 54010000 80070000 38040000 01000000 ffffffff 00000000 7f070000 37040000 01000000" + strings.Repeat("00", 300),
+		&ResetGraphics{Width: 1920, Height: 1080, Monitors: []Monitor{{Left: -1, Right: 1919, Bottom: 1079, Flags: 1}}},
+	},
 	{"2.2.2.15", "0f00 0000 14000000 0100 0000 04030201 08070605", &MapSurfaceToOutput{SurfaceID: 1, X: 0x01020304, Y: 0x05060708}},
-	{"2.2.2.16", "1000 0000 16000000 0100 0807060504030201 00100000",
-		&CacheImportOffer{Entries: []CacheEntry{{Key: 0x0102030405060708, Bytes: 4096}}}},
+	{
+		"2.2.2.16", "1000 0000 16000000 0100 0807060504030201 00100000",
+		&CacheImportOffer{Entries: []CacheEntry{{Key: 0x0102030405060708, Bytes: 4096}}},
+	},
 	{"2.2.2.17", "1100 0000 10000000 0300 0600 0900 0200", &CacheImportReply{Slots: []uint16{6, 9, 2}}},
-	{"2.2.2.18", "1200 0000 2e000000 0200 04000800 04000000 02000000 00010a00 10000000" + strings.Repeat("00", 16),
-		&CapsAdvertise{Sets: []CapSet{NewCapSet(CapVersion8, CapSmallCache), NewCapSet(CapVersion101, 0)}}},
-	{"2.2.2.19", "1300 0000 14000000 01070a00 04000000 22000000",
-		&CapsConfirm{Set: NewCapSet(CapVersion107, CapSmallCache|CapAVCDisabled)}},
-	{"2.2.2.20", "1500 0000 1a000000 0100 0807060504030201 40000000 30000000",
-		&MapSurfaceToWindow{SurfaceID: 1, WindowID: 0x0102030405060708, Width: 64, Height: 48}},
-	{"2.2.2.21", "1600 0000 14000000 01000000 02000000 0300 0400",
-		&QoEFrameAcknowledge{FrameID: 1, Timestamp: 2, TimeDiffSE: 3, TimeDiffEDR: 4}},
-	{"2.2.2.22", "1700 0000 1c000000 0100 0000 01000000 02000000 03000000 04000000",
-		&MapSurfaceToScaledOutput{SurfaceID: 1, X: 1, Y: 2, TargetWidth: 3, TargetHeight: 4}},
-	{"2.2.2.23", "1800 0000 22000000 0100 0807060504030201 40000000 30000000 03000000 04000000",
-		&MapSurfaceToScaledWindow{SurfaceID: 1, WindowID: 0x0102030405060708, Width: 64, Height: 48, TargetWidth: 3, TargetHeight: 4}},
+	{
+		"2.2.2.18", "1200 0000 2e000000 0200 04000800 04000000 02000000 00010a00 10000000" + strings.Repeat("00", 16),
+		&CapsAdvertise{Sets: []CapSet{NewCapSet(CapVersion8, CapSmallCache), NewCapSet(CapVersion101, 0)}},
+	},
+	{
+		"2.2.2.19", "1300 0000 14000000 01070a00 04000000 22000000",
+		&CapsConfirm{Set: NewCapSet(CapVersion107, CapSmallCache|CapAVCDisabled)},
+	},
+	{
+		"2.2.2.20", "1500 0000 1a000000 0100 0807060504030201 40000000 30000000",
+		&MapSurfaceToWindow{SurfaceID: 1, WindowID: 0x0102030405060708, Width: 64, Height: 48},
+	},
+	{
+		"2.2.2.21", "1600 0000 14000000 01000000 02000000 0300 0400",
+		&QoEFrameAcknowledge{FrameID: 1, Timestamp: 2, TimeDiffSE: 3, TimeDiffEDR: 4},
+	},
+	{
+		"2.2.2.22", "1700 0000 1c000000 0100 0000 01000000 02000000 03000000 04000000",
+		&MapSurfaceToScaledOutput{SurfaceID: 1, X: 1, Y: 2, TargetWidth: 3, TargetHeight: 4},
+	},
+	{
+		"2.2.2.23", "1800 0000 22000000 0100 0807060504030201 40000000 30000000 03000000 04000000",
+		&MapSurfaceToScaledWindow{SurfaceID: 1, WindowID: 0x0102030405060708, Width: 64, Height: 48, TargetWidth: 3, TargetHeight: 4},
+	},
 }
 
 func unhex(t testing.TB, s string) []byte {

@@ -88,10 +88,14 @@ func TestCodecs(t *testing.T) {
 		"uncompressed": {wire1(1, egfx.CodecUncompressed, at, uncompressed.Pix), 0x112233, at},
 		"planar":       {wire1(1, egfx.CodecPlanar, at, concat([]byte{0x20}, make([]byte, 32), fillBytes(0x22, 32), fillBytes(0x33, 32))), 0x002233, at},
 		"clearcodec":   {wire1(1, egfx.CodecClearCodec, at, residual), 0x112233, at},
-		"remotefx": {wire1(1, egfx.CodecCAVideo, image.Rect(30, 20, 90, 60), greyVideo(3, 4, 20, 10)), 0x808080,
-			image.Rect(33, 24, 53, 34)},
-		"remotefx, cut": {wire1(1, egfx.CodecCAVideo, image.Rect(30, 20, 40, 30), greyVideo(3, 4, 20, 10)), 0x808080,
-			image.Rect(33, 24, 40, 30)},
+		"remotefx": {
+			wire1(1, egfx.CodecCAVideo, image.Rect(30, 20, 90, 60), greyVideo(3, 4, 20, 10)), 0x808080,
+			image.Rect(33, 24, 53, 34),
+		},
+		"remotefx, cut": {
+			wire1(1, egfx.CodecCAVideo, image.Rect(30, 20, 40, 30), greyVideo(3, 4, 20, 10)), 0x808080,
+			image.Rect(33, 24, 40, 30),
+		},
 		"progressive": {progressive(1, greyProgressive(1, 0, 64, 3, 9, 9)), 0x808080, image.Rect(64, 3, 73, 12)},
 		"alpha":       {wire1(1, egfx.CodecAlpha, at, concat([]byte("LA\x01\x00"), []byte{0x80, 32})), 0, at},
 		"nothing":     {wire1(1, egfx.CodecPlanar, image.Rect(9, 9, 9, 12), nil), 0, at},

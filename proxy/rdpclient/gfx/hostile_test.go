@@ -98,8 +98,10 @@ func TestPaintBomb(t *testing.T) {
 		"store":  {store4(), store4(), store4(), store4()},
 		"create": {create(2, 4096, 4096), create(2, 4096, 4096), create(2, 4096, 4096), create(2, 4096, 4096)},
 		"reset":  {reset4(), reset4(), reset4(), reset4()},
-		"scale": {reset4(), &egfx.MapSurfaceToScaledOutput{SurfaceID: 3, TargetWidth: 4096, TargetHeight: 4096},
-			solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1)},
+		"scale": {
+			reset4(), &egfx.MapSurfaceToScaledOutput{SurfaceID: 3, TargetWidth: 4096, TargetHeight: 4096},
+			solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1),
+		},
 	} {
 		h := open(t, 16, 16)
 		h.feed(t, &egfx.CapsConfirm{Set: egfx.NewCapSet(egfx.CapVersion8, 0)})
