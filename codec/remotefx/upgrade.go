@@ -1,51 +1,30 @@
 package remotefx
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
-// bitReader reads a stream of bits, the highest of a byte first. Beyond its end there are zeros.
+// bitReader is a stream of bits, the highest of a byte first: acc, n and pos are as in refill, except that beyond the end
+// of the stream there are zeros without end.
 type bitReader struct {
 	src []byte
-	acc uint64 // the next n bits are the highest
-	n   uint
+	pos int
+	acc uint64
+	n   int
 }
 
-// fill makes n at least 56.
-func (r *bitReader) fill() {
-	if len(r.src) >= 8 {
-		r.acc |= binary.BigEndian.Uint64(r.src) >> (r.n & 63)
-		read := (63 - r.n) >> 3
-		r.src = r.src[read:]
-		r.n += read << 3
-		return
+// refillZeros is refill for a bitReader: n is at least 56 in any case.
+func refillZeros(src []byte, pos int, acc uint64, n int) (int, uint64, int) {
+	if pos, acc, n = refill(src, pos, acc, n); n < 56 {
+		n = 56
 	}
-	for r.n <= 56 {
-		if len(r.src) > 0 {
-			r.acc |= uint64(r.src[0]) << (56 - r.n)
-			r.src = r.src[1:]
-		}
-		r.n += 8
-	}
-}
-
-// take returns the next n bits, at most 32.
-func (r *bitReader) take(n uint) int {
-	if r.n < n {
-		r.fill()
-	}
-	v := int(r.acc >> 1 >> ((63 - n) & 63))
-	r.acc <<= n & 63
-	r.n -= n
-	return v
+	return pos, acc, n
 }
 
 // upgrader is the state in which an upgrade goes through the bands of a component ([MS-RDPEGFX] 3.3.8.2.3): a stream of
-// raw bits for the coefficients that have a sign already, and one for the others, coded by SRL (Simplified Run-Length).
+// raw bits for the coefficients that have a sign already, and one for the others, coded by SRL (Simplified Run-Length):
+// runs of zeros as in RLGR, each ended by a sign and a magnitude in unary.
 type upgrader struct {
 	raw, srl bitReader
-	kp       uint // the parameter k of runs, in eighths
+	kp       int  // the parameter k of runs, in eighths
 	zeros    int  // left of the present run
 	ended    bool // a number other than zero follows the run
 }
@@ -54,84 +33,109 @@ func newUpgrader(srl, raw []byte) upgrader {
 	return upgrader{raw: bitReader{src: raw}, srl: bitReader{src: srl}, kp: 1 << kpShift}
 }
 
-// lowest adds n bits to each coefficient of LL3, whose numbers are not coded by sign.
+// lowest adds n bits, at most maxUpgradeBits, to each coefficient of LL3, whose numbers are not coded by sign.
 func (u *upgrader) lowest(coefs []int16, shift, n uint) {
 	if n == 0 {
 		return
 	}
+	r := &u.raw
 	for i := range coefs {
-		coefs[i] += int16(u.raw.take(n) << shift)
+		if r.n < 16 {
+			r.pos, r.acc, r.n = refillZeros(r.src, r.pos, r.acc, r.n)
+		}
+		coefs[i] += int16(int(r.acc>>((64-n)&63)) << shift)
+		r.acc <<= n & 63
+		r.n -= int(n)
 	}
 }
 
-// band adds n bits to each coefficient of another band.
+// band adds n bits, at most maxUpgradeBits, to each coefficient of another band.
 func (u *upgrader) band(coefs []int16, signs []int8, shift, n uint) {
 	if n == 0 {
 		return
 	}
-	raw := u.raw // a copy stays in registers
+	// Single variables stay in registers, structures do not.
+	raw, rawPos, rawAcc, rawN := u.raw.src, u.raw.pos, u.raw.acc, u.raw.n
+	srl, srlPos, srlAcc, srlN := u.srl.src, u.srl.pos, u.srl.acc, u.srl.n
+	kp, zeros, ended := u.kp, u.zeros, u.ended
+	limit := 1<<(n&15) - 2 // of the zeros in a magnitude, after which no one follows
 	signs = signs[:len(coefs)]
 	for i := range coefs {
-		sign := int(signs[i])
-		if sign != 0 {
-			coefs[i] += int16(sign * raw.take(n) << shift)
-			continue
-		}
-		if u.zeros > 0 {
-			u.zeros--
-			continue
-		}
-		if v := u.number(n); v != 0 {
-			signs[i] = 1
-			if v < 0 {
-				signs[i] = -1
+		if sign := int(signs[i]); sign != 0 {
+			if rawN < 16 {
+				rawPos, rawAcc, rawN = refillZeros(raw, rawPos, rawAcc, rawN)
 			}
-			coefs[i] += int16(v << shift)
+			coefs[i] += int16(sign * int(rawAcc>>((64-n)&63)) << (shift & 63))
+			rawAcc <<= n & 63
+			rawN -= int(n)
+			continue
 		}
+		if zeros > 0 {
+			zeros--
+			continue
+		}
+		if srlN < 32 {
+			srlPos, srlAcc, srlN = refillZeros(srl, srlPos, srlAcc, srlN)
+		}
+		if !ended {
+			k := kp >> kpShift
+			if srlAcc>>63 == 0 {
+				srlAcc <<= 1
+				srlN--
+				zeros = 1<<(k&63) - 1
+				kp = min(kp+upGR, kpMax)
+				continue
+			}
+			zeros = int(srlAcc << 1 >> 1 >> ((63 - k) & 63))
+			srlAcc <<= (k + 1) & 63
+			srlN -= k + 1
+			if zeros > 0 {
+				zeros--
+				ended = true
+				continue
+			}
+		}
+		ended = false
+		kp = max(kp-dnGR, 0)
+		v := 1
+		sign := int8(1 - 2*int(srlAcc>>63))
+		srlAcc <<= 1
+		srlN--
+		if limit > 0 {
+			zeros := bits.LeadingZeros64(srlAcc)
+			switch {
+			case zeros < limit && zeros < srlN:
+				srlAcc <<= (zeros + 1) & 63
+				srlN -= zeros + 1
+			case zeros >= limit && limit <= srlN:
+				zeros = limit
+				srlAcc <<= zeros & 63
+				srlN -= zeros
+			default:
+				srlPos, srlAcc, srlN, zeros = longZeros(srl, srlPos, srlAcc, srlN, limit)
+			}
+			v += zeros
+		}
+		signs[i] = sign
+		coefs[i] += int16(v * int(sign) << (shift & 63))
 	}
-	u.raw = raw
+	u.raw.pos, u.raw.acc, u.raw.n = rawPos, rawAcc, rawN
+	u.srl.pos, u.srl.acc, u.srl.n = srlPos, srlAcc, srlN
+	u.kp, u.zeros, u.ended = kp, zeros, ended
 }
 
-// number reads from SRL, no run being left: a zero that begins a run, or another number of n bits.
-func (u *upgrader) number(n uint) int {
-	if !u.ended {
-		k := u.kp >> kpShift
-		if u.srl.take(1) == 0 {
-			u.zeros = 1<<k - 1
-			u.kp = min(u.kp+upGR, kpMax)
-			return 0
+// longZeros takes zeros up to the next one, and that one, or limit zeros, however many they are.
+func longZeros(src []byte, pos int, acc uint64, n, limit int) (pos2 int, acc2 uint64, n2, zeros int) {
+	for {
+		run := min(bits.LeadingZeros64(acc), n, limit-zeros)
+		acc <<= run
+		n -= run
+		if zeros += run; zeros == limit {
+			return pos, acc, n, zeros
 		}
-		u.ended = true
-		if u.zeros = u.srl.take(k); u.zeros > 0 {
-			u.zeros--
-			return 0
+		if n > 0 {
+			return pos, acc << 1, n - 1, zeros
 		}
-	}
-	u.ended = false
-	u.kp -= min(u.kp, dnGR)
-	negative := u.srl.take(1) != 0
-	magnitude := 1 + int(u.srl.unary(1<<n-2))
-	if negative {
-		return -magnitude
-	}
-	return magnitude
-}
-
-// unary counts zeros up to the next one, which is taken, or to limit, after which no one follows.
-func (r *bitReader) unary(limit uint) uint {
-	for count := uint(0); ; {
-		if r.n < 32 {
-			r.fill()
-		}
-		zeros := min(uint(bits.LeadingZeros64(r.acc)), r.n, limit-count)
-		r.acc <<= zeros
-		r.n -= zeros
-		if count += zeros; count == limit {
-			return count
-		}
-		if r.n > 0 {
-			r.take(1)
-			return count
-		}
+		pos, acc, n = refillZeros(src, pos, acc, n)
 	}
 }
