@@ -1,6 +1,8 @@
 package clearcodec
 
 import (
+	"encoding/binary"
+
 	"github.com/vitrine-psm/vitrine/codec/pixel"
 	"github.com/vitrine-psm/vitrine/codec/rdpbitmap"
 )
@@ -113,6 +115,19 @@ func (d *Decoder) composite(dst pixel.BGRX, r *reader) error {
 func drawResidual(dst pixel.BGRX, r *reader) error {
 	p := newPen(dst)
 	for len(r.b) > 0 {
+		// Nearly all runs are short and end within their row: drawn here, the rest below.
+		if len(r.b) >= 4 && r.b[3] < shortRun {
+			if n := int(r.b[3]); n*bytesPerPixel <= len(p.row) {
+				p.left -= n
+				row, colour := p.row, bgr(r.b)
+				for range n {
+					binary.LittleEndian.PutUint32(row, colour)
+					row = row[bytesPerPixel:]
+				}
+				p.row, r.b = row, r.b[4:]
+				continue
+			}
+		}
 		colour, n := r.colour(), r.runLength()
 		if r.short {
 			return dataError("residual ends within a run")

@@ -6,6 +6,9 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/pixel"
 )
 
+// shortRun is the length in pixels from which on a run is better filled by copying.
+const shortRun = 16
+
 // pen writes pixels from left to right and from top to bottom.
 type pen struct {
 	dst  pixel.BGRX
@@ -21,12 +24,9 @@ func newPen(dst pixel.BGRX) pen {
 // run writes n pixels of one colour; n is at most left.
 func (p *pen) run(colour uint32, n int) {
 	p.left -= n
-	if row := p.row; n < 8 && n*bytesPerPixel <= len(row) { // most runs are short
-		for range n {
-			binary.LittleEndian.PutUint32(row, colour)
-			row = row[bytesPerPixel:]
-		}
-		p.row = row
+	if part := n * bytesPerPixel; part <= len(p.row) { // most runs end within their row
+		fill(p.row[:part], colour)
+		p.row = p.row[part:]
 		return
 	}
 	for n > 0 {
@@ -41,6 +41,14 @@ func (p *pen) run(colour uint32, n int) {
 // pixels writes some pixels, at most left.
 func (p *pen) pixels(colours []uint32) {
 	p.left -= len(colours)
+	if part := len(colours) * bytesPerPixel; part <= len(p.row) {
+		row := p.row[:part]
+		p.row = p.row[part:]
+		for i, colour := range colours {
+			binary.LittleEndian.PutUint32(row[i*bytesPerPixel:], colour)
+		}
+		return
+	}
 	for _, colour := range colours {
 		p.begin()
 		binary.LittleEndian.PutUint32(p.row, colour)
@@ -58,12 +66,16 @@ func (p *pen) begin() {
 
 // fill writes whole pixels of one colour: few one by one, many by copying what is there already.
 func fill(b []byte, colour uint32) {
-	const few = 16 * bytesPerPixel
-	first := b[:min(len(b), few)]
-	for i := 0; i+bytesPerPixel <= len(first); i += bytesPerPixel {
-		binary.LittleEndian.PutUint32(first[i:], colour)
+	const few = shortRun * bytesPerPixel
+	first := b
+	if len(first) > few {
+		first = b[:few]
 	}
-	for n := len(first); n < len(b); {
+	for len(first) >= bytesPerPixel {
+		binary.LittleEndian.PutUint32(first, colour)
+		first = first[bytesPerPixel:]
+	}
+	for n := few; n < len(b); {
 		n += copy(b[n:], b[:n])
 	}
 }

@@ -67,7 +67,7 @@ func TestSamplesAgainstFreeRDP(t *testing.T) {
 	for _, c := range []struct {
 		data string
 		w, h int
-	}{{sampleRLEX, 78, 17}, {sampleBand, 64, 24}, {sampleRaw, 7, 15}} {
+	}{{sampleRLEX, 78, 17}, {sampleBand, 64, 24}, {sampleGlyphBand, 7, 15}} {
 		if err := ref.Reset(); err != nil {
 			t.Fatal(err)
 		}

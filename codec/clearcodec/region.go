@@ -1,6 +1,7 @@
 package clearcodec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -83,6 +84,25 @@ func drawRLEX(dst pixel.BGRX, data []byte) error {
 	stopBits := max(1, bits.Len(uint(count-1)))
 	p := newPen(dst)
 	for len(r.b) > 0 {
+		// Nearly all segments are short and end within their row: drawn here, the rest below.
+		if len(r.b) >= 2 && r.b[1] < shortRun {
+			b, n := int(r.b[0]), int(r.b[1])
+			stop, depth := b&(1<<stopBits-1), b>>stopBits
+			if start := stop - depth; start >= 0 && stop < count && (n+depth+1)*bytesPerPixel <= len(p.row) {
+				p.left -= n + depth + 1
+				row := p.row
+				for range n {
+					binary.LittleEndian.PutUint32(row, palette[uint8(start)])
+					row = row[bytesPerPixel:]
+				}
+				for i := start; i <= stop; i++ {
+					binary.LittleEndian.PutUint32(row, palette[uint8(i)])
+					row = row[bytesPerPixel:]
+				}
+				p.row, r.b = row, r.b[2:]
+				continue
+			}
+		}
 		b, n := r.uint8(), r.runLength()
 		if r.short {
 			return dataError("RLEX ends within a segment")
