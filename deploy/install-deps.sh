@@ -13,8 +13,19 @@ MINIO_COMMIT=7aac2a2c5b7c
 MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 BUILD_PACKAGES="gcc libc6-dev pkg-config libx264-dev"
-TEST_PACKAGES="chromium ffmpeg fonts-dejavu-core imagemagick openbox procps python3-xlib tigervnc-standalone-server
-	x11-apps x11-utils x11-xserver-utils x11vnc xclip xdotool xsel xterm xvfb"
+TEST_PACKAGES="chromium ffmpeg fonts-dejavu-core imagemagick krb5-admin-server krb5-kdc openbox openssl procps python3-xlib
+	tigervnc-standalone-server weston x11-apps x11-utils x11-xserver-utils x11vnc xauth xclip xdotool xorgxrdp xrdp
+	xsel xterm xvfb"
+# FreeRDP's client, server and tools carry the number of their version.
+# shellcheck source=/dev/null
+case $(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}") in
+"debian 12") TEST_PACKAGES="$TEST_PACKAGES freerdp2-dev freerdp2-shadow-x11 freerdp2-x11 winpr-utils" ;;
+*) TEST_PACKAGES="$TEST_PACKAGES freerdp3-dev freerdp3-shadow-x11 freerdp3-x11 winpr3-utils" ;;
+esac
+# What those packages would have the machine run at each start. Tests start their own.
+TEST_SERVICES="krb5-admin-server krb5-kdc xrdp xrdp-sesman"
+# Debian asks this program before it starts a service; usually there is none.
+POLICY=/usr/sbin/policy-rc.d
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/vitrine
 
@@ -25,7 +36,7 @@ die() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# apt_install NAME...: installs those Debian packages that are missing.
+# apt_install NAME...: installs those Debian packages that are missing. No service that comes with them starts.
 apt_install() {
 	missing=
 	for package in "$@"; do
@@ -44,10 +55,32 @@ apt_install() {
 		die "these Debian packages are missing and neither root nor sudo is to be had:$missing"
 	fi
 	say "installing$missing"
+	ours=
+	if [ ! -e "$POLICY" ]; then
+		ours=yes
+		trap '$as_root rm -f "$POLICY"' EXIT
+		trap 'exit 1' HUP INT TERM
+		printf '#!/bin/sh\nexit 101\n' | $as_root tee "$POLICY" >/dev/null
+		$as_root chmod 755 "$POLICY"
+	fi
 	# shellcheck disable=SC2086 # lists of words
 	$as_root apt-get update -q >&2
 	# shellcheck disable=SC2086
 	$as_root apt-get install -y -q --no-install-recommends $missing >&2
+	if [ -n "$ours" ]; then
+		$as_root rm -f "$POLICY"
+		trap - EXIT HUP INT TERM
+	fi
+	for service in $TEST_SERVICES; do
+		case " $missing " in
+		*" ${service%-sesman} "*) ;;
+		*) continue ;; # not of these packages
+		esac
+		# shellcheck disable=SC2086
+		! have systemctl || $as_root systemctl disable --quiet "$service" >&2 || true
+		# shellcheck disable=SC2086
+		! have update-rc.d || $as_root update-rc.d "$service" disable >&2 || true
+	done
 }
 
 # node_suffices NODE: whether that node is at least NODE_AT_LEAST.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The desktop of a session: a window manager and a terminal, the same each time and still. It says in
 # ~/sessions/DISPLAY when all of it shows, and ends when the terminal does or somebody writes to ~/logoff.
-export LC_ALL=C.UTF-8 PS1='$ ' ENV= HISTFILE=
+export LC_ALL=C.UTF-8 PS1='$ ' ENV='' HISTFILE=''
 cd "$HOME" || exit 1
 xhost +si:localuser:root # the test's own tools
 xset s off
