@@ -16,26 +16,27 @@ type encoder struct {
 
 // mirror is one ring as the server knows it.
 type mirror struct {
-	slots  []string
+	slots  map[int]string
 	where  map[string]int
+	size   int
 	cursor int
 }
 
 func newEncoder() *encoder {
 	return &encoder{
-		bars:  mirror{slots: make([]string, vBarEntries), where: map[string]int{}},
-		short: mirror{slots: make([]string, shortVBarEntries), where: map[string]int{}},
+		bars:  mirror{slots: map[int]string{}, where: map[string]int{}, size: vBarEntries},
+		short: mirror{slots: map[int]string{}, where: map[string]int{}, size: shortVBarEntries},
 	}
 }
 
 func (m *mirror) find(s string) (int, bool) {
 	i, ok := m.where[s]
-	return i, ok && m.slots[i] == s
+	return i, ok && m.slots[i] == s // it may have been written over
 }
 
 func (m *mirror) add(s string) {
 	m.slots[m.cursor], m.where[s] = s, m.cursor
-	m.cursor = (m.cursor + 1) % len(m.slots)
+	m.cursor = (m.cursor + 1) % m.size
 }
 
 // message puts the header before a body.
