@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 			},
 			desktop.ErrCertificate, desktop.ErrCertificate, SecMessageAltered,
 		},
-		"no NTLM":      {func(_ *ClientConfig, s *ServerConfig) { s.Lookup = nil }, desktop.ErrAuth, desktop.ErrSecurity, SecAlgoMismatch},
+		"no NTLM":      {func(_ *ClientConfig, s *ServerConfig) { s.Lookup = nil }, desktop.ErrSecurity, desktop.ErrSecurity, SecAlgoMismatch},
 		"least is 5":   {func(c *ClientConfig, s *ServerConfig) { c.MinVersion, s.Version = 5, 4 }, desktop.ErrSecurity, nil, 0},
 		"no key known": {func(c *ClientConfig, _ *ServerConfig) { c.Certificate = nil }, desktop.ErrCertificate, nil, 0},
 	} {

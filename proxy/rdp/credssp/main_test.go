@@ -2,6 +2,7 @@ package credssp
 
 import (
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -92,4 +93,14 @@ type recorded struct {
 func (r *recorded) Write(b []byte) (int, error) {
 	r.wrote = append(r.wrote, b...)
 	return len(b), nil
+}
+
+// hasSentinel reports whether an error says what to do about it.
+func hasSentinel(err error) bool {
+	for _, known := range sentinels {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
 }

@@ -72,10 +72,14 @@ func (e StatusError) Error() string {
 	return fmt.Sprintf("credssp: the target refused the logon: %s (%#08x)", text, uint32(e))
 }
 
-// Unwrap returns desktop.ErrAuth, or desktop.ErrCertificate where the target saw another certificate than the client.
+// Unwrap returns desktop.ErrAuth, or what the code says instead: desktop.ErrCertificate where the target saw another
+// certificate than the client, desktop.ErrSecurity where the sides have nothing in common.
 func (e StatusError) Unwrap() error {
-	if e == SecMessageAltered || e == SecBadBindings {
+	switch e {
+	case SecMessageAltered, SecBadBindings:
 		return desktop.ErrCertificate
+	case SecAlgoMismatch:
+		return desktop.ErrSecurity
 	}
 	return desktop.ErrAuth
 }
