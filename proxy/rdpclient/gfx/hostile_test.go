@@ -90,34 +90,34 @@ func TestCacheBomb(t *testing.T) {
 }
 
 func TestPaintBomb(t *testing.T) {
-	all := image.Rect(0, 0, 4096, 4096)
+	all := image.Rect(0, 0, 512, 512)
 	for name, bomb := range map[string][]egfx.Message{
 		"fill":   {solid(1, 0, all, all, all, all)},
 		"copy":   {&egfx.SurfaceToSurface{Source: 1, Dest: 1, Rect: rect16(all), Points: points(0, 0, 0, 0, 0, 0, 0, 0)}},
 		"paste":  {&egfx.CacheToSurface{Slot: 1, SurfaceID: 1, Points: points(0, 0, 0, 0, 0, 0, 0, 0)}},
-		"store":  {store4(), store4(), store4(), store4()},
-		"create": {create(2, 4096, 4096), create(2, 4096, 4096), create(2, 4096, 4096), create(2, 4096, 4096)},
-		"reset":  {reset4(), reset4(), reset4(), reset4()},
+		"store":  {store512(), store512(), store512(), store512()},
+		"create": {create(2, 512, 512), create(2, 512, 512), create(2, 512, 512), create(2, 512, 512)},
+		"reset":  {reset512(), reset512(), reset512(), reset512()},
 		"scale": {
-			reset4(), &egfx.MapSurfaceToScaledOutput{SurfaceID: 3, TargetWidth: 4096, TargetHeight: 4096},
+			reset512(), &egfx.MapSurfaceToScaledOutput{SurfaceID: 3, TargetWidth: 512, TargetHeight: 512},
 			solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1), solid(3, 0, image.Rect(0, 0, 1, 1)), end(1),
 		},
 	} {
 		h := open(t, 16, 16)
 		h.feed(t, &egfx.CapsConfirm{Set: egfx.NewCapSet(egfx.CapVersion8, 0)})
-		h.feed(t, create(1, 4096, 4096), store4(), create(3, 1, 1))
-		h.budget = 4*4096*4096 - 1
+		h.feed(t, create(1, 512, 512), store512(), create(3, 1, 1))
+		h.budget = 4*512*512 - 1
 		if err := h.Message(pack(bomb[0])); name != "fill" && name != "copy" && name != "paste" && err != nil {
 			t.Errorf("%s: a part of it: %v", name, err)
 		}
-		h.refuses(t, "one message paints more than 67108863 pixels", bomb...)
+		h.refuses(t, "one message paints more than 1048575 pixels", bomb...)
 	}
 }
 
-func store4() egfx.Message {
-	return &egfx.SurfaceToCache{SurfaceID: 1, Slot: 1, Rect: egfx.Rect16{Right: 4096, Bottom: 4096}}
+func store512() egfx.Message {
+	return &egfx.SurfaceToCache{SurfaceID: 1, Slot: 1, Rect: egfx.Rect16{Right: 512, Bottom: 512}}
 }
-func reset4() egfx.Message { return &egfx.ResetGraphics{Width: 4096, Height: 4096} }
+func reset512() egfx.Message { return &egfx.ResetGraphics{Width: 512, Height: 512} }
 
 func TestBrokenMessages(t *testing.T) {
 	for want, b := range map[string][]byte{
