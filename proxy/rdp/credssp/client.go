@@ -22,7 +22,7 @@ type ClientConfig struct {
 	Credentials
 	// Certificate is the one that the server has shown in the TLS handshake, and proved to hold the key of.
 	Certificate *x509.Certificate
-	// ServerName is the target's host name, for the service principal name TERMSRV/host.
+	// ServerName is the target's host name, for the service principal name TERMSRV/host; may be empty.
 	ServerName  string
 	Workstation string // the client's name, may be empty
 	// RestrictedAdmin sends empty credentials instead of the user's: the target then logs on with what was proved. The
@@ -157,9 +157,13 @@ func (c *Client) mechanism() spnego.Mechanism {
 			Ticket: *c.cfg.Ticket, ChannelBindings: bindings, Random: c.cfg.Random, Now: c.cfg.Now,
 		}), spnego.MSKerberos, spnego.Kerberos)
 	}
+	target := ""
+	if c.cfg.ServerName != "" {
+		target = servicePrefix + c.cfg.ServerName
+	}
 	return ntlm.NewClient(ntlm.ClientConfig{
 		Domain: c.cfg.Domain, Username: c.cfg.Username, Password: c.cfg.Password, Workstation: c.cfg.Workstation,
-		TargetName: servicePrefix + c.cfg.ServerName, ChannelBindings: bindings, Random: c.cfg.Random, Now: c.cfg.Now,
+		TargetName: target, ChannelBindings: bindings, Random: c.cfg.Random, Now: c.cfg.Now,
 	})
 }
 

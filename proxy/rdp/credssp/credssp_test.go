@@ -13,6 +13,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp/ntlm"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp/spnego"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
 )
 
@@ -80,6 +81,60 @@ func TestRestrictedAdmin(t *testing.T) {
 	}
 	if s.Credentials() != (Credentials{}) || s.Identity().Username != "alice" {
 		t.Errorf("%+v came, from %+v", s.Credentials(), s.Identity())
+	}
+}
+
+// TestNTLMInSPNEGO is a client of Windows that has wrapped its NTLM: its proof comes with the signature of the
+// mechanisms, and pubKeyAuth only after the server's.
+func TestNTLMInSPNEGO(t *testing.T) {
+	cc := clientConfig()
+	mech := spnego.NewInitiator(ntlm.NewClient(ntlm.ClientConfig{
+		Domain: cc.Domain, Username: cc.Username, Password: cc.Password, ChannelBindings: ChannelBindings(cc.Certificate),
+	}), spnego.NTLMSSP)
+	s := NewServer(serverConfig())
+	say := func(m TSRequest) TSRequest {
+		t.Helper()
+		m.Version = 6
+		out, done, err := s.Step(m.Append(nil))
+		if err != nil || done != (m.AuthInfo != nil) {
+			t.Fatal(done, err)
+		}
+		if done {
+			return TSRequest{}
+		}
+		answer, err := DecodeTSRequest(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	seal := func(b []byte) []byte {
+		t.Helper()
+		sealed, err := mech.Seal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	var token []byte
+	for done := false; !done; {
+		var out []byte
+		var err error
+		if out, done, err = mech.Step(token); err != nil {
+			t.Fatal(err)
+		}
+		if !done {
+			token = say(TSRequest{NegoToken: out}).NegoToken
+		}
+	}
+	key, nonce := []byte("public key"), make([]byte, nonceBytes)
+	answer := say(TSRequest{PubKeyAuth: seal(clientProof(6, key, nonce)), ClientNonce: nonce})
+	if proof, err := mech.Unseal(answer.PubKeyAuth); err != nil || !bytes.Equal(proof, serverProof(6, key, nonce)) {
+		t.Fatalf("the server's proof: %v", err)
+	}
+	say(TSRequest{AuthInfo: seal(cc.Credentials.Append(nil))})
+	if s.Credentials() != cc.Credentials || s.Identity().Username != "alice" {
+		t.Errorf("other credentials, of %+v", s.Identity())
 	}
 }
 
