@@ -110,7 +110,9 @@ func (f *Fragments) add(r *wire.Reader, code UpdateCode, fragment byte, data []b
 	if fragment != fragmentLast {
 		return 0, nil, nil
 	}
-	f.partial = false
+	if f.partial = false; f.buf == nil {
+		return code, empty, nil
+	}
 	return code, f.buf, nil
 }
 

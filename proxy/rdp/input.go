@@ -86,11 +86,12 @@ const (
 func AppendFastPathInput(b []byte, events []InputEvent) []byte {
 	const inHeader = 15 // as many as fit into the first byte
 	header := byte(actionFastPath)
-	if len(events) <= inHeader {
+	counted := len(events) == 0 || len(events) > inHeader // in a byte of its own
+	if !counted {
 		header |= byte(len(events)) << 2
 	}
 	return appendFastPath(b, header, func(b []byte) []byte {
-		if len(events) > inHeader {
+		if counted {
 			b = append(b, byte(len(events)))
 		}
 		for _, e := range events {

@@ -161,6 +161,9 @@ func (p *DomainPDU) Append(b []byte) []byte {
 	case MCSAttachUserRequest:
 		return append(b, first)
 	case MCSAttachUserConfirm:
+		if p.User == 0 { // nobody was let in
+			return append(b, first, p.Result<<4)
+		}
 		return binary.BigEndian.AppendUint16(append(b, first|2, p.Result<<4), user)
 	case MCSChannelJoinRequest:
 		b = binary.BigEndian.AppendUint16(append(b, first), user)

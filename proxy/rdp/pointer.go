@@ -142,6 +142,7 @@ func (p *PointerShape) Append(code UpdateCode, b []byte) []byte {
 func (p *PointerShape) Image(palette *Palette) *image.NRGBA {
 	img := image.NewNRGBA(image.Rect(0, 0, p.Width, p.Height))
 	stride, andStride := maskStride(p.Width, p.BitsPerPixel), maskStride(p.Width, 1)
+	opaque := p.BitsPerPixel != 32 || p.alphaless() // where the AND mask does not say otherwise
 	inverts := false
 	inverted := make([]bool, p.Width*p.Height)
 	for y := range p.Height {
@@ -167,15 +168,12 @@ func (p *PointerShape) Image(palette *Palette) *image.NRGBA {
 					inverts, inverted[y*p.Width+x] = true, true
 					red, green, blue, alpha = 0, 0, 0, 0xff
 				}
-			} else if p.BitsPerPixel != 32 {
+			} else if opaque {
 				alpha = 0xff
 			}
 			o := img.PixOffset(x, y)
 			img.Pix[o], img.Pix[o+1], img.Pix[o+2], img.Pix[o+3] = red, green, blue, alpha
 		}
-	}
-	if p.BitsPerPixel == 32 {
-		opaqueWithoutAlpha(img, p.AND, andStride)
 	}
 	if inverts {
 		rim(img, inverted)
@@ -183,21 +181,17 @@ func (p *PointerShape) Image(palette *Palette) *image.NRGBA {
 	return img
 }
 
-// opaqueWithoutAlpha heals 32-bit pointers whose alpha is zero everywhere: the AND mask alone says what shows.
-func opaqueWithoutAlpha(img *image.NRGBA, and []byte, stride int) {
-	for i := 3; i < len(img.Pix); i += 4 {
-		if img.Pix[i] != 0 {
-			return
+// alphaless tells whether p is a 32-bit pointer whose alpha is zero everywhere: the AND mask alone says what shows.
+func (p *PointerShape) alphaless() bool {
+	if p.BitsPerPixel != 32 || len(p.AND) == 0 {
+		return false
+	}
+	for i := 3; i < 4*p.Width*p.Height; i += 4 { // rows of 32 bits have no padding
+		if p.XOR[i] != 0 {
+			return false
 		}
 	}
-	size := img.Bounds().Size()
-	for y := range size.Y {
-		for x := range size.X {
-			if len(and) > 0 && and[(size.Y-1-y)*stride+x/8]>>(7-x%8)&1 == 0 {
-				img.Pix[img.PixOffset(x, y)+3] = 0xff
-			}
-		}
-	}
+	return true
 }
 
 // rim draws white around inverting pixels, so that they show on dark and light.
