@@ -19,7 +19,7 @@
 //
 // # Colour
 //
-// The specification gives the inverse colour transform in real numbers ([MS-RDPRFX] 3.1.8.2.5):
+// The specification gives the inverse colour transform in real numbers ([MS-RDPRFX] 3.1.8.2):
 //
 //	R = Y + 1.402525 Cr    G = Y − 0.343730 Cb − 0.714401 Cr    B = Y + 1.769905 Cb    (+128 each)
 //

@@ -115,7 +115,7 @@ func encodeRLGR(q []int16, rlgr3 bool) []byte {
 	return w.b
 }
 
-// encodeSRL codes numbers of n bits each for one upgrade of one component ([MS-RDPEGFX] 3.2.8.1.5.2).
+// encodeSRL codes numbers of n bits each for one upgrade of one component ([MS-RDPEGFX] 3.3.8.2).
 func encodeSRL(numbers, n []int) []byte {
 	var w bitWriter
 	kp, zeros := 1<<kpShift, 0

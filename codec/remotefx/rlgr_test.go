@@ -76,7 +76,7 @@ func TestSRL(t *testing.T) {
 	for _, chance := range []int{1, 2, 7, 100} {
 		numbers, n := make([]int, 3000), make([]int, 3000)
 		for i := range numbers {
-			n[i] = 1 + i/1000*2
+			n[i] = 1 + i/1000*5
 			if rng.IntN(chance) == 0 {
 				numbers[i] = rng.IntN(1<<(n[i]+1)-1) - (1<<n[i] - 1)
 			}

@@ -50,7 +50,7 @@ void vrfx_dequantise(int16_t *restrict q, const uint8_t *restrict shift, int ext
 			sum[i] = (int16_t)(sum[i] + q[i]);
 }
 
-// row_plain makes 2n numbers of n low and n high ones ([MS-RDPRFX] 3.1.8.2.4).
+// row_plain makes 2n numbers of n low and n high ones ([MS-RDPRFX] 3.1.8.2).
 INLINE void row_plain(const int16_t *restrict l, const int16_t *restrict h, int16_t *restrict out, const int n) {
 	int16_t even[MAX_LOW];
 	even[0] = (int16_t)(l[0] - h[0]);

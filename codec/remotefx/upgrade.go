@@ -19,7 +19,7 @@ func refillZeros(src []byte, pos int, acc uint64, n int) (int, uint64, int) {
 	return pos, acc, n
 }
 
-// upgrader is the state in which an upgrade goes through the bands of a component ([MS-RDPEGFX] 3.3.8.2.3): a stream of
+// upgrader is the state in which an upgrade goes through the bands of a component ([MS-RDPEGFX] 3.3.8.2): a stream of
 // raw bits for the coefficients that have a sign already, and one for the others, coded by SRL (Simplified Run-Length):
 // runs of zeros as in RLGR, each ended by a sign and a magnitude in unary.
 type upgrader struct {
