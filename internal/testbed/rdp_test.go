@@ -90,7 +90,7 @@ func connect(t *testing.T, addr, username, password string, size image.Point, ar
 		name: client,
 		args: append([]string{
 			"/v:" + addr, "/u:" + username, "/p:" + password, "/cert:ignore",
-			"/size:" + geometry(size), "+bitmap-cache", "-decorations",
+			"/size:" + geometry(size), "-decorations",
 		}, args...),
 		env:  []string{"DISPLAY=" + screen.Display, "HOME=" + t.TempDir()},
 		calm: true,

@@ -44,14 +44,16 @@ func StartShadow(t TB, o ShadowOptions) *Shadow {
 		Username: cmp.Or(o.Username, "desk"), Password: cmp.Or(o.Password, "Passw0rd!"),
 	}
 	home := t.TempDir()
-	// It would make a certificate of its own if there were none where it looks.
-	folder := filepath.Join(home, ".config", "freerdp", "shadow")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatalf("testbed: %v", err)
-	}
-	for name, content := range map[string][]byte{"shadow.crt": o.Cert.CertPEM, "shadow.key": o.Cert.KeyPEM} {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+	// It would make a certificate of its own if there were none where it looks, which its version decides.
+	for _, product := range []string{"freerdp", "freerdp3"} {
+		folder := filepath.Join(home, ".config", product, "shadow")
+		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatalf("testbed: %v", err)
+		}
+		for name, content := range map[string][]byte{"shadow.crt": o.Cert.CertPEM, "shadow.key": o.Cert.KeyPEM} {
+			if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+				t.Fatalf("testbed: %v", err)
+			}
 		}
 	}
 	args := []string{"/bind-address:127.0.0.1", "/sec:tls", "-auth"}
