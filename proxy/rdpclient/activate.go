@@ -65,6 +65,7 @@ func (s *session) deactivate() {
 
 // finalized is called with the Font Map that ends an activation.
 func (s *session) finalized() {
+	s.syncLocks()
 	if s.onActive == nil {
 		return // a reactivation
 	}
@@ -79,10 +80,10 @@ func (s *session) finalized() {
 	if !s.kept.connected {
 		s.kept.connected = true
 		s.cfg.Observer.Connected("")
-	} else if o, ok := s.cfg.Observer.(desktop.LinkObserver); ok {
+	} else if o, ok := s.cfg.Observer.(desktop.LinkObserver); ok && s.kept.lost {
+		s.kept.lost = false
 		o.LinkRestored()
 	}
-	s.syncLocks()
 }
 
 // capabilities are what a Confirm Active says of this client. Drawing orders, bitmap caches, glyphs and sound are not

@@ -63,9 +63,12 @@ type carried struct {
 	policy    trust.Policy
 	cookie    *rdp.ReconnectCookie
 	redirect  *rdp.Redirection
-	connected bool      // the Observer has heard of it
-	redirects int       // in a row
-	until     time.Time // when a broken connection is given up; zero: it is not broken
+	address   string            // to dial again; empty is the configured one
+	locks     *desktop.LockKeys // what the person has locked; nil: not told yet
+	connected bool              // the Observer has heard of it
+	lost      bool              // it has heard that the link is lost, and not that it is restored
+	redirects int               // in a row
+	until     time.Time         // when a broken connection is given up; zero: it is not broken
 	pause     time.Duration
 }
 
@@ -82,12 +85,16 @@ func (c *Client) Run(ctx context.Context, conn net.Conn, fb *desktop.Framebuffer
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if elsewhere, ok := errors.AsType[*redirectError](err); ok {
+		elsewhere, redirected := errors.AsType[*redirectError](err)
+		switch {
+		case redirected:
 			conn, err = c.follow(ctx, &elsewhere.to, kept)
-		} else if broken(err) && kept.connected {
+		case broken(err) && kept.connected:
 			conn, err = c.reconnect(ctx, err, kept)
+		default:
+			return err
 		}
-		if err != nil || conn == nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -97,13 +104,14 @@ func (c *Client) Run(ctx context.Context, conn net.Conn, fb *desktop.Framebuffer
 func (c *Client) connection(ctx context.Context, conn net.Conn, fb *desktop.Framebuffer, kept *carried) error {
 	defer conn.Close()
 	s := newSession(&c.cfg, conn, fb, kept)
-	s.wished = *c.size.Load()
+	s.wished, s.input.locks = *c.size.Load(), kept.locks
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
 	begun := time.Now()
 	defer c.live.Store(nil)
 	err := s.run(ctx, func() { c.live.Store(s) })
+	kept.locks = s.locked()
 	if time.Since(begun) >= steadyAfter {
 		kept.until, kept.redirects = time.Time{}, 0
 	}
@@ -136,7 +144,7 @@ func (c *Client) follow(ctx context.Context, to *rdp.Redirection, kept *carried)
 	if host != "" && kept.policy.Fingerprint == (trust.Fingerprint{}) {
 		kept.policy.ServerName = host
 	}
-	kept.redirect, kept.cookie = to, nil
+	kept.redirect, kept.cookie, kept.address = to, nil, address
 	c.cfg.Logger.Info("target redirected", "address", address, "server_name", host)
 	return conn, nil
 }
@@ -149,6 +157,9 @@ func (c *Client) reconnect(ctx context.Context, err error, kept *carried) (net.C
 	if kept.until.IsZero() {
 		kept.until, kept.pause = time.Now().Add(c.cfg.ReconnectFor), firstRetry
 		c.cfg.Logger.Warn("connection to the target broke, reconnecting", "error", err)
+	}
+	if !kept.lost {
+		kept.lost = true
 		if o, ok := c.cfg.Observer.(desktop.LinkObserver); ok {
 			o.LinkLost()
 		}
@@ -162,7 +173,7 @@ func (c *Client) reconnect(ctx context.Context, err error, kept *carried) (net.C
 			return nil, err
 		}
 		kept.pause = min(2*kept.pause, lastRetry)
-		conn, redialled := c.cfg.Redial(limited, "")
+		conn, redialled := c.cfg.Redial(limited, kept.address)
 		if redialled == nil {
 			return conn, nil
 		}

@@ -260,6 +260,13 @@ func (s *session) syncLocks() {
 	}
 }
 
+// locked returns what the person has locked, nil when that was not told.
+func (s *session) locked() *desktop.LockKeys {
+	s.able.Lock()
+	defer s.able.Unlock()
+	return s.input.locks
+}
+
 func syncEvent(l desktop.LockKeys) rdp.InputEvent {
 	e := rdp.InputEvent{Kind: rdp.InputSync}
 	for _, lock := range []struct {
