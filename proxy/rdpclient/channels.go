@@ -1,9 +1,12 @@
 package rdpclient
 
 import (
+	"errors"
 	"image"
 
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/cliprdr"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/disp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/dvc"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/svc"
 	"github.com/vitrine-psm/vitrine/proxy/rdpclient/gfx"
@@ -13,7 +16,6 @@ import (
 const (
 	channelClipboard = "cliprdr"
 	channelGraphics  = "Microsoft::Windows::RDS::Graphics"
-	channelDisplay   = "Microsoft::Windows::RDS::DisplayControl"
 )
 
 // staticChannel is a static virtual channel ([MS-RDPBCGR] 3.1.5.2).
@@ -44,16 +46,15 @@ func (c *staticChannels) init(s *session) {
 	c.dynamic = dvc.NewClient(func(pdu []byte) error { return c.send(drdynvc, pdu) })
 	drdynvc.message = c.dynamic.Message
 	if s.cfg.Graphics&GraphicsPipeline != 0 {
-		c.dynamic.Register(channelGraphics, maxGraphicsMessage, c.openGraphics)
+		c.dynamic.Register(channelGraphics, gfx.MaxMessageBytes, c.openGraphics)
 	}
-	c.display.s = s
-	c.dynamic.Register(channelDisplay, maxDisplayMessage, c.display.open)
+	c.dynamic.Register(disp.ChannelName, maxDisplayMessage, c.display.open)
 	c.all = append(c.all, drdynvc)
 	if s.cfg.Clipboard.ToTarget || s.cfg.Clipboard.FromTarget {
 		cliprdr := &staticChannel{
 			name:    channelClipboard,
 			options: rdp.ChannelInitialized | rdp.ChannelEncryptRDP | rdp.ChannelShowProtocol,
-			in:      svc.NewAssembler(maxClipboardMessage),
+			in:      svc.NewAssembler(cliprdr.MaxMessageBytes),
 		}
 		c.clipboard = newClipboard(s, func(pdu []byte) error { return c.send(cliprdr, pdu) })
 		cliprdr.message = c.clipboard.message
@@ -100,6 +101,19 @@ func (c *staticChannels) learn(target []rdp.Capability) {
 	if v, ok := rdp.FindCapability[*rdp.VirtualChannelCapability](target); ok && v.ChunkSize >= svc.DefaultChunkBytes {
 		c.chunk = int(min(v.ChunkSize, svc.MaxChunkBytes))
 	}
+	if c.clipboard != nil && isXRDP(target) {
+		_ = c.clipboard.do(c.clipboard.client.SetUnixLines) // an error comes again with the next message
+	}
+}
+
+// isXRDP tells xrdp by a font capability set without its body, which nobody else sends.
+func isXRDP(target []rdp.Capability) bool {
+	for _, set := range target {
+		if raw, ok := set.(*rdp.RawCapability); ok && raw.Kind == rdp.CapFont {
+			return len(raw.Body) == 0
+		}
+	}
+	return false
 }
 
 // data takes a chunk on a channel. One for a channel that was never given is passed over.
@@ -109,8 +123,11 @@ func (c *staticChannels) data(id uint16, chunk []byte) error {
 			continue
 		}
 		message, err := ch.in.Add(chunk)
-		if err != nil || message == nil {
-			return c.tooLong(ch, err)
+		switch {
+		case errors.Is(err, svc.ErrTooLong) && ch.name == channelClipboard:
+			return c.clipboard.tooLong()
+		case err != nil || message == nil:
+			return err
 		}
 		return ch.message(message)
 	}
@@ -136,7 +153,12 @@ func (c *staticChannels) appendMessage(b []byte, ch *staticChannel, message []by
 }
 
 // close forgets everything the channels hold.
-func (c *staticChannels) close() { c.dynamic.Close() }
+func (c *staticChannels) close() {
+	c.dynamic.Close()
+	if c.clipboard != nil {
+		c.clipboard.close()
+	}
+}
 
 // openGraphics begins the graphics pipeline ([MS-RDPEGFX]).
 func (c *staticChannels) openGraphics(ch *dvc.Channel) (dvc.Handler, error) {

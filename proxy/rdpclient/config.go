@@ -11,6 +11,7 @@ import (
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 
+	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp/kerberos"
 	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
@@ -69,7 +70,7 @@ type Config struct {
 	// RestrictedAdmin signs in without giving the target the password, which only some Windows servers take.
 	RestrictedAdmin bool
 	// Kerberos, if set, is what signs in instead of NTLM.
-	Kerberos any
+	Kerberos *kerberos.Ticket
 	// LoadBalanceInfo is for a load balancer in front of the target, sent in clear as its routing token.
 	LoadBalanceInfo []byte
 	// ClientName is what the target calls this client, at most 15 characters; empty is "vitrine".

@@ -6,7 +6,9 @@ import (
 	"os"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/outbox"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/license"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
 )
 
@@ -34,9 +36,12 @@ func streamError(doing string, err error) error {
 			return err
 		}
 	}
+	if alert, ok := errors.AsType[*license.AlertError](err); ok {
+		return fmt.Errorf("rdpclient: %w: %w", desktop.ErrEnded, alert)
+	}
 	kind := desktop.ErrTargetGone
 	switch {
-	case errors.Is(err, wire.ErrMalformed), errors.Is(err, desktop.ErrSize):
+	case errors.Is(err, wire.ErrMalformed), errors.Is(err, desktop.ErrSize), errors.Is(err, outbox.ErrFull):
 		kind = desktop.ErrProtocol
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		kind = desktop.ErrTimeout

@@ -16,8 +16,6 @@ const (
 	commitInterval = 12 * time.Millisecond
 	// bellInterval is the least time between two bells passed on.
 	bellInterval = time.Second
-	// clipboardTick is how often an unanswered request for clipboard text is looked at.
-	clipboardTick = time.Second
 	// defaultReconnect is how long a broken connection is tried again.
 	defaultReconnect = 60 * time.Second
 	// firstRetry and lastRetry are the pauses between tries, doubled from one to the next.
@@ -51,14 +49,12 @@ const (
 	maxHandshakePDUs = 64
 	// maxUnacknowledged is how many frames of surface commands may be under way.
 	maxUnacknowledged = 2
-	// maxPlanarRow bounds the width and height a bitmap may claim, in pixels, beyond its rectangle: rows are padded to
+	// maxBitmapPadding bounds the width and height a bitmap may claim, in pixels, beyond its rectangle: rows are padded to
 	// four pixels.
 	maxBitmapPadding = 64
 	// maxSVCMessage bounds a message of the dynamic channels' static channel, whose own PDUs are at most 1600 bytes; some
 	// servers send longer ones.
 	maxSVCMessage = 64 << 10
-	// maxGraphicsMessage bounds a message of the graphics channel, compressed: what is in it has a cap of its own.
-	maxGraphicsMessage = 32 << 20
 	// maxDisplayMessage bounds a message of the display control channel: its only one has 20 bytes.
 	maxDisplayMessage = 1 << 10
 )

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/testbed"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/keyboard"
 	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
@@ -212,3 +213,51 @@ func (l *link) keep(name string, img *image.RGBA) {
 
 // pinned trusts a certificate of the testbed.
 func pinned(c *testbed.Cert) trust.Policy { return trust.Policy{Fingerprint: c.Fingerprint} }
+
+// sends passes input to the target.
+func (l *link) sends(inputs ...desktop.Input) {
+	l.t.Helper()
+	for _, in := range inputs {
+		if err := l.Send(in); err != nil {
+			l.t.Fatalf("%T: %v", in, err)
+		}
+	}
+}
+
+// types types text on the keys of a US keyboard.
+func (l *link) types(text string) {
+	l.t.Helper()
+	const shift, enter = 0x2a, 0x1c
+	for _, r := range text {
+		code, shifted, ok := keyboard.OnUSLayout(r)
+		if r == '\n' {
+			code, ok = enter, true
+		}
+		if !ok {
+			l.t.Fatalf("no key types %q", r)
+		}
+		key := desktop.KeyEvent{Keysym: keyboard.FromRune(r), Scancode: code}
+		down := key
+		down.Down = true
+		if shifted {
+			l.sends(desktop.KeyEvent{Keysym: keyboard.ShiftL, Scancode: shift, Down: true})
+		}
+		l.sends(down, key)
+		if shifted {
+			l.sends(desktop.KeyEvent{Keysym: keyboard.ShiftL, Scancode: shift})
+		}
+	}
+}
+
+// pointAway moves the pointer into a corner, because some targets draw it into their picture.
+func (l *link) pointAway() {
+	l.t.Helper()
+	size := l.fb.Size()
+	l.sends(desktop.PointerEvent{Pos: size.Sub(image.Pt(1, 1))})
+}
+
+// read returns a file's contents, empty when there is none.
+func read(name string) string {
+	b, _ := os.ReadFile(name)
+	return string(b)
+}

@@ -37,17 +37,16 @@ type session struct {
 
 	// Owned by the goroutine that reads.
 	shareID   uint32
-	active    bool             // between finalization and deactivation
-	errorInfo rdp.ErrorInfo    // the target's last word on why it ends
-	heartbeat time.Duration    // silence that means a broken connection; zero: none is promised
-	fragments rdp.Fragments    // of fast-path updates
-	drawn     time.Time        // when the first pixel not yet shown was drawn; zero: none
-	onActive  func()           // called once, when input may flow
-	rang      time.Time        // the last bell passed on
-	screen    screen           // the decoders
-	pointers  pointers         // the cache of shapes
-	channels  staticChannels   // clipboard, dynamic channels
-	events    []rdp.InputEvent // scratch of answers
+	active    bool           // between finalization and deactivation
+	errorInfo rdp.ErrorInfo  // the target's last word on why it ends
+	heartbeat time.Duration  // silence that means a broken connection; zero: none is promised
+	fragments rdp.Fragments  // of fast-path updates
+	drawn     time.Time      // when the first pixel not yet shown was drawn; zero: none
+	onActive  func()         // called once, when input may flow
+	rang      time.Time      // the last bell passed on
+	screen    screen         // the decoders
+	pointers  pointers       // the cache of shapes
+	channels  staticChannels // clipboard, dynamic channels
 
 	// Learned by the goroutine that reads, used by those that send.
 	able  sync.Mutex
@@ -82,10 +81,8 @@ func (s *session) run(ctx context.Context, onActive func()) error {
 		case <-over:
 		}
 	})
-	ticker := s.channels.startTicker()
 	err := s.read()
 	s.blame(err)
-	ticker.Stop()
 	close(over)
 	stopper.Wait()
 	_ = s.raw.Close()

@@ -51,10 +51,11 @@ type Config struct {
 type Client struct {
 	cfg Config
 
-	ready bool   // MONITOR_READY came
-	long  bool   // the server knows long format names
-	offer string // our text
-	buf   []byte // the last message sent
+	ready     bool   // MONITOR_READY came
+	long      bool   // the server knows long format names
+	offer     string // our text
+	unixLines bool   // see SetUnixLines
+	buf       []byte // the last message sent
 
 	asked    uint32    // format of the request under way, 0 when there is none
 	deadline time.Time // of its answer
@@ -64,6 +65,10 @@ type Client struct {
 
 // NewClient returns a Client for a channel that has just been joined.
 func NewClient(cfg Config) *Client { return &Client{cfg: cfg} }
+
+// SetUnixLines makes text for the target have LF line ends, not CRLF as Windows has it: xrdp hands text on to X programs as
+// it comes.
+func (c *Client) SetUnixLines() { c.unixLines = true }
 
 // Receive takes one message of the server. An error wraps wire.ErrMalformed; the Client can go on after it, because
 // messages do not depend on each other's bytes.
@@ -152,7 +157,7 @@ func (c *Client) Offer(text string) error {
 func (c *Client) give(format uint32) {
 	response := FormatDataResponse{}
 	if c.offer != "" && c.may(ToTarget) {
-		response.Data, response.OK = appendText(nil, format, c.offer)
+		response.Data, response.OK = appendText(nil, format, c.offer, c.unixLines)
 	}
 	c.send(response.Append(c.buf[:0]))
 }

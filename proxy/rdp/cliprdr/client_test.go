@@ -109,7 +109,7 @@ func (p *peer) copied(ids ...uint32) {
 
 func (p *peer) answer(format uint32, text string) {
 	p.t.Helper()
-	data, _ := appendText(nil, format, text)
+	data, _ := appendText(nil, format, text, false)
 	p.receive(FormatDataResponse{OK: true, Data: data}.Append(nil))
 }
 
@@ -399,4 +399,17 @@ func FuzzClient(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestUnixLines(t *testing.T) {
+	for _, lf := range []bool{false, true} {
+		data, _ := appendText(nil, FormatUnicodeText, "a\nb\r\nc", lf)
+		want := "a\r\nb\r\nc"
+		if lf {
+			want = "a\nb\nc"
+		}
+		if got := wire.UTF16(data); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
 }

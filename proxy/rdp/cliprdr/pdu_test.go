@@ -167,7 +167,7 @@ func TestText(t *testing.T) {
 		{FormatText, "é€\n日", "\xe9\x80\r\n?\x00", "é€\n?"},
 		{FormatText, "plain", "plain\x00", "plain"},
 	} {
-		data, ok := appendText(nil, c.format, c.text)
+		data, ok := appendText(nil, c.format, c.text, false)
 		if !ok || string(data) != c.data {
 			t.Errorf("%q in %d is %q", c.text, c.format, data)
 		}
@@ -175,7 +175,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%q in %d came back as %q", c.text, c.format, back)
 		}
 	}
-	if _, ok := appendText(nil, 2, "x"); ok {
+	if _, ok := appendText(nil, 2, "x", false); ok {
 		t.Error("text as a bitmap")
 	}
 	for data, want := range map[string]string{
@@ -188,7 +188,7 @@ func TestText(t *testing.T) {
 }
 
 func TestLongestTextFits(t *testing.T) {
-	data, _ := appendText(nil, FormatUnicodeText, strings.Repeat("\n", desktop.MaxClipboardBytes))
+	data, _ := appendText(nil, FormatUnicodeText, strings.Repeat("\n", desktop.MaxClipboardBytes), false)
 	if len(data) > maxTextBytes || len(FormatDataResponse{OK: true, Data: data}.Append(nil)) > MaxMessageBytes {
 		t.Errorf("%d bytes", len(data))
 	}

@@ -8,9 +8,12 @@ import (
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
 )
 
-// appendText appends text as the format has it: CRLF line ends and a NUL. It tells whether the format is text at all.
-func appendText(b []byte, format uint32, text string) ([]byte, bool) {
-	text = strings.ReplaceAll(toLF(text), "\n", "\r\n")
+// appendText appends text as the format has it: CRLF line ends, unless lf is set, and a NUL. It tells whether the format is
+// text at all.
+func appendText(b []byte, format uint32, text string, lf bool) ([]byte, bool) {
+	if text = toLF(text); !lf {
+		text = strings.ReplaceAll(text, "\n", "\r\n")
+	}
 	switch format {
 	case FormatUnicodeText:
 		return append(wire.AppendUTF16(b, text), 0, 0), true
