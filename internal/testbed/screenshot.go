@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"strings"
 )
 
@@ -32,7 +33,7 @@ func (x *X) Size(t TB) image.Point {
 }
 
 // parseXWD reads a picture as xwd writes it (X11/XWDFile.h): 25 numbers, a name, colours, then pixels of
-// 32 bits with 8 bits a colour, which is what the X servers here have.
+// 32 bits with 8 bits a colour, or of 16 bits with 5, 6 and 5, which is what the X servers here have.
 func parseXWD(b []byte) (*image.RGBA, error) {
 	const fields = 25
 	if len(b) < 4*fields {
@@ -44,16 +45,26 @@ func parseXWD(b []byte) (*image.RGBA, error) {
 	}
 	headerSize, version, width, height, msbFirst := h[0], h[1], h[4], h[5], h[7] == 1
 	bitsPerPixel, stride, red, green, blue, colours := h[11], h[12], h[14], h[15], h[16], h[19]
-	if version != 7 || bitsPerPixel != 32 || red != 0xff0000 || green != 0xff00 || blue != 0xff {
+	deep := bitsPerPixel == 32 && red == 0xff0000 && green == 0xff00 && blue == 0xff
+	high := bitsPerPixel == 16 && red == 0xf800 && green == 0x7e0 && blue == 0x1f && !msbFirst
+	if version != 7 || !deep && !high {
 		return nil, fmt.Errorf("xwd: version %d, %d bits, masks %x %x %x", version, bitsPerPixel, red, green, blue)
 	}
 	pix := b[min(len(b), headerSize+12*colours):]
-	if stride < 4*width || len(pix) < stride*height {
+	if stride < bitsPerPixel/8*width || len(pix) < stride*height {
 		return nil, fmt.Errorf("xwd: %d bytes for %d rows of %d", len(pix), height, stride)
 	}
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
 		in, out := pix[y*stride:], img.Pix[y*img.Stride:]
+		if high {
+			for x := range width {
+				v := binary.LittleEndian.Uint16(in[2*x:])
+				r, g, b := uint8(v>>11), uint8(v>>5&63), uint8(v&31)
+				img.SetRGBA(x, y, color.RGBA{R: r<<3 | r>>2, G: g<<2 | g>>4, B: b<<3 | b>>2, A: 0xff})
+			}
+			continue
+		}
 		for i := 0; i < 4*width; i += 4 {
 			r, g, b := in[i+2], in[i+1], in[i]
 			if msbFirst {

@@ -27,6 +27,7 @@
 #include <freerdp/codec/region.h>
 #include <freerdp/codec/rfx.h>
 #include <freerdp/codec/zgfx.h>
+#include <freerdp/primitives.h>
 #include <winpr/stream.h>
 
 enum {
@@ -412,6 +413,8 @@ int main(void)
 	if (fd < 0 || dup2(2, 1) < 0)
 		die("dup");
 	FILE *to = need(fdopen(fd, "wb"));
+	// Otherwise the library times its primitives and may choose those that round colours in another way.
+	primitives_set_hints(PRIMITIVES_ONLY_CPU);
 	for (;;) {
 		uint8_t head[4];
 		size_t n = fread(head, 1, sizeof head, stdin);
