@@ -3,15 +3,15 @@
 package outbox
 
 import (
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 )
 
-// ErrFull is returned by Add when the other side has read nothing of too much.
-var ErrFull = errors.New("outbox: full")
+// ErrFull is returned by Add at the hard cap: the other side asks and does not read. It wraps desktop.ErrProtocol.
+var ErrFull = fmt.Errorf("outbox: the target reads nothing of what it asked for: %w", desktop.ErrProtocol)
 
 // Queue holds the bytes of whole messages. It is bounded: Push waits while the soft cap is unsent, Add never waits and
 // fails when the hard cap is.

@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
-	"github.com/vitrine-psm/vitrine/proxy/outbox"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/license"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
@@ -41,7 +40,7 @@ func streamError(doing string, err error) error {
 	}
 	kind := desktop.ErrTargetGone
 	switch {
-	case errors.Is(err, wire.ErrMalformed), errors.Is(err, desktop.ErrSize), errors.Is(err, outbox.ErrFull):
+	case errors.Is(err, wire.ErrMalformed), errors.Is(err, desktop.ErrSize):
 		kind = desktop.ErrProtocol
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		kind = desktop.ErrTimeout

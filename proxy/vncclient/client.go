@@ -77,11 +77,11 @@ func (c *Client) Run(ctx context.Context, nc net.Conn, fb *desktop.Framebuffer) 
 		s.blame(context.Cause(ctx))
 		c.live.Store(nil)
 		s.releaseHeld()
-		s.out.flush(releaseTimeout)
+		s.out.Flush(releaseTimeout)
 	}
 	c.live.Store(nil)
 	_ = nc.Close()
-	s.out.close()
+	s.out.Close()
 	writer.Wait()
 	<-s.conn.closed // go-vnc's loop closes the connection when it returns
 	return s.cause()

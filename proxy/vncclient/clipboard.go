@@ -31,7 +31,7 @@ func (s *session) offerClipboard(text string) error {
 	extended, actions, unasked := c.extended, c.actions, c.unasked
 	c.mu.Unlock()
 	wire := wireText(text)
-	return s.out.push(func(b []byte) []byte {
+	return s.out.Push(func(b []byte) []byte {
 		switch {
 		case !extended:
 			return appendCutText(b, text)

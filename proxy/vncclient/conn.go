@@ -88,7 +88,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	if !c.ready {
 		return c.transport.Write(p)
 	}
-	return len(p), c.s.out.add(func(b []byte) []byte { return append(b, p...) })
+	return len(p), c.s.out.Add(func(b []byte) []byte { return append(b, p...) })
 }
 
 // Close ends the connection without a TLS farewell, which could block.
@@ -130,5 +130,3 @@ func (c *conn) remoteHost() string {
 	}
 	return host
 }
-
-var errOutboxFull = protocolError("the target reads nothing of what it asked for, %d bytes wait", outboxHard)

@@ -103,7 +103,7 @@ func (s *session) resize(size image.Point) error {
 	if !able {
 		return fmt.Errorf("vncclient: change of size: %w", desktop.ErrUnsupported)
 	}
-	return s.out.push(func(b []byte) []byte {
+	return s.out.Push(func(b []byte) []byte {
 		be := binary.BigEndian
 		b = be.AppendUint16(append(b, msg, 0), uint16(size.X))
 		b = append(be.AppendUint16(b, uint16(size.Y)), oneScreen, 0)

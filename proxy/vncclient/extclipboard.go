@@ -70,7 +70,7 @@ func (s *session) extendedClipboard(data []byte) error {
 			c.unasked = binary.BigEndian.Uint32(data) // text is the lowest format
 		}
 		c.mu.Unlock()
-		return s.out.add(appendCaps)
+		return s.out.Add(appendCaps)
 	case flags&clipRequest != 0:
 		c.mu.Lock()
 		offer := c.offer
@@ -78,7 +78,7 @@ func (s *session) extendedClipboard(data []byte) error {
 		if flags&clipText == 0 || offer == "" {
 			return nil
 		}
-		return s.out.add(func(b []byte) []byte { return appendProvide(b, wireText(offer)) })
+		return s.out.Add(func(b []byte) []byte { return appendProvide(b, wireText(offer)) })
 	case flags&clipPeek != 0:
 		c.mu.Lock()
 		have := uint32(0)
@@ -86,12 +86,12 @@ func (s *session) extendedClipboard(data []byte) error {
 			have = clipText
 		}
 		c.mu.Unlock()
-		return s.out.add(func(b []byte) []byte { return appendExtended(b, clipNotify|have, nil) })
+		return s.out.Add(func(b []byte) []byte { return appendExtended(b, clipNotify|have, nil) })
 	case flags&clipNotify != 0:
 		if flags&clipText == 0 {
 			return nil
 		}
-		return s.out.add(func(b []byte) []byte { return appendExtended(b, clipRequest|clipText, nil) })
+		return s.out.Add(func(b []byte) []byte { return appendExtended(b, clipRequest|clipText, nil) })
 	case flags&clipProvide != 0:
 		if flags&clipText == 0 {
 			return nil

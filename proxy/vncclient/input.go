@@ -80,7 +80,7 @@ func (s *session) sendKey(e desktop.KeyEvent) error {
 		s.input.keys[id] = struct{}{}
 	}
 	s.input.mu.Unlock()
-	return s.out.push(encode)
+	return s.out.Push(encode)
 }
 
 // appendKey appends a KeyEvent ([RFC 6143] 7.5.4).
@@ -113,7 +113,7 @@ func (s *session) sendText(text string) error {
 	runes := []rune(text)
 	for len(runes) > 0 {
 		n := min(len(runes), textChunk)
-		err := s.out.push(func(b []byte) []byte {
+		err := s.out.Push(func(b []byte) []byte {
 			for _, r := range runes[:n] {
 				if sym := runeKeysym(r); sym != 0 {
 					b = appendKey(appendKey(b, sym, true), sym, false)
@@ -200,7 +200,7 @@ func (s *session) pointer(pos image.Point, mask, wheel uint16, notches int) erro
 	s.input.mu.Lock()
 	s.input.pos, s.input.held = pos, mask
 	s.input.mu.Unlock()
-	return s.out.push(func(b []byte) []byte {
+	return s.out.Push(func(b []byte) []byte {
 		for range notches {
 			b = appendPointer(b, pos, mask|wheel, extended)
 			b = appendPointer(b, pos, mask, extended)
@@ -239,7 +239,7 @@ func (s *session) releaseHeld() {
 	qemu, extended := s.qemuKeys, s.extMouse
 	s.able.Unlock()
 	// An error means that the session has ended already.
-	_ = s.out.add(func(b []byte) []byte {
+	_ = s.out.Add(func(b []byte) []byte {
 		for k := range keys {
 			if e := (desktop.KeyEvent{Keysym: k.keysym, Scancode: k.scancode}); qemu && k.scancode != 0 &&
 				(s.cfg.Scancodes || k.keysym == 0) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/codec/rfbenc"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/outbox"
 )
 
 // session is the state of one connection.
@@ -20,7 +21,7 @@ type session struct {
 	fb   *desktop.Framebuffer
 	conn *conn
 	in   *rfbenc.Reader // conn's
-	out  *outbox
+	out  *outbox.Queue
 
 	offers []vnc.Encoding
 
@@ -51,7 +52,7 @@ type session struct {
 }
 
 func newSession(cfg Config, nc net.Conn, fb *desktop.Framebuffer) *session {
-	s := &session{cfg: cfg, log: cfg.Logger, fb: fb, out: newOutbox()}
+	s := &session{cfg: cfg, log: cfg.Logger, fb: fb, out: outbox.New(outboxSoft, outboxHard)}
 	s.conn = newConn(nc, s)
 	s.in = s.conn.in
 	s.offers = s.newEncodings()
@@ -88,7 +89,7 @@ func (s *session) cause() error {
 
 // write sends what is queued until the outbox is closed or the target reads no more.
 func (s *session) write() {
-	s.out.run(func(b []byte) error {
+	s.out.Run(func(b []byte) error {
 		err := s.conn.transport.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if err == nil {
 			_, err = s.conn.transport.Write(b)

@@ -61,7 +61,7 @@ func (s *session) requestUpdate(incremental bool) error {
 		flag = 1
 	}
 	size := s.size
-	return s.out.add(func(b []byte) []byte {
+	return s.out.Add(func(b []byte) []byte {
 		b = append(b, msg, flag, 0, 0, 0, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(size.X))
 		return binary.BigEndian.AppendUint16(b, uint16(size.Y))
@@ -87,7 +87,7 @@ func (s *session) enableContinuousUpdates() error {
 	const msg, enable = 150, 1
 	s.continuous = true
 	size := s.size
-	return s.out.add(func(b []byte) []byte {
+	return s.out.Add(func(b []byte) []byte {
 		b = append(b, msg, enable, 0, 0, 0, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(size.X))
 		return binary.BigEndian.AppendUint16(b, uint16(size.Y))
@@ -117,7 +117,7 @@ func (s *session) serverFence() error {
 	if flags&fenceRequest == 0 {
 		return nil
 	}
-	return s.out.add(func(b []byte) []byte {
+	return s.out.Add(func(b []byte) []byte {
 		b = append(b, msgServerFence, 0, 0, 0)
 		b = binary.BigEndian.AppendUint32(b, flags&fenceKnown)
 		return append(append(b, byte(n)), payload...)
