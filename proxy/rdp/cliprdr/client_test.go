@@ -52,11 +52,13 @@ func describe(t *testing.T, m []byte, long bool) string {
 	switch h.Type {
 	case TypeCapabilities:
 		var c Capabilities
-		err = c.Decode(m)
+		if err := c.Decode(m); err != nil {
+			t.Fatal(err)
+		}
 		return fmt.Sprintf("caps %#x", c.Flags)
 	case TypeFormatList:
 		var l FormatList
-		if err = l.Decode(m, long); err != nil {
+		if err := l.Decode(m, long); err != nil {
 			t.Fatal(err)
 		}
 		return fmt.Sprintf("list %v", l.Formats)
@@ -64,7 +66,9 @@ func describe(t *testing.T, m []byte, long bool) string {
 		return fmt.Sprintf("list response %d", h.Flags)
 	case TypeFormatDataRequest:
 		var q FormatDataRequest
-		err = q.Decode(m)
+		if err := q.Decode(m); err != nil {
+			t.Fatal(err)
+		}
 		return fmt.Sprintf("request %d", q.FormatID)
 	case TypeFormatDataResponse:
 		return fmt.Sprintf("response %d %.40q", h.Flags, data)
