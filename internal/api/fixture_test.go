@@ -51,17 +51,18 @@ const password = "correct horse"
 
 // fixture is a Server on real identity, policy and library, and on fake sessions.
 type fixture struct {
-	t        *testing.T
-	server   *Server
-	sessions *fakeSessions
-	policy   *fakePolicy
-	log      *bytes.Buffer
-	spool    string
-	stored   string // folder of the object store
-	router   routers.Router
-	cookie   *http.Cookie // sent with every request, when set
-	aliceID  string
-	aborted  bool // an answer was broken off
+	t            *testing.T
+	server       *Server
+	sessions     *fakeSessions
+	policy       *fakePolicy
+	log          *bytes.Buffer
+	spool        string
+	stored       string // folder of the object store
+	router       routers.Router
+	cookie       *http.Cookie // sent with every request, when set
+	aliceID      string
+	certificates *store.TargetCertificates
+	aborted      bool // an answer was broken off
 }
 
 func newFixture(t *testing.T, change ...func(*Options)) *fixture {
@@ -85,6 +86,7 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	alice, err := db.Users.ByName(t.Context(), "alice")
 	require.NoError(t, err)
 	f.aliceID = alice.ID
+	f.certificates = db.Certificates
 	f.sessions = newFakeSessions(alice.ID)
 
 	objects, err := objectstore.OpenDisk(f.stored)
@@ -94,12 +96,13 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	cfg, err := config.Parse([]byte(`targets:
   - {id: desk, name: Desk, description: A desk, protocol: vnc, address: "desk.test:5900", password: hunter2, tags: [a, b]}
   - {id: bare, name: Bare, protocol: vnc, address: "bare.test:5900"}
+  - {id: win, name: Windows, protocol: rdp, address: "win.test:3389", tls: {mode: first_use}}
 `), "", nil)
 	require.NoError(t, err)
 	targets, err := target.NewRepository(cfg.Targets)
 	require.NoError(t, err)
 	opts := Options{
-		Identity: who, Authorizer: f.policy, Targets: targets, Sessions: f.sessions, Recordings: fakeRecordings{f.sessions},
+		Identity: who, Authorizer: f.policy, Targets: targets, Certificates: db.Certificates, Sessions: f.sessions, Recordings: fakeRecordings{f.sessions},
 		Library: recording.NewLibrary(f.spool, objects),
 		Console: fstest.MapFS{
 			"index.html":        {Data: []byte("<!doctype html>" + strings.Repeat("<p>console</p>", 100))},

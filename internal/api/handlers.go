@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/api/apigen"
 	"github.com/vitrine-psm/vitrine/internal/policy"
-	"github.com/vitrine-psm/vitrine/internal/target"
 )
 
 // handlers answers what openapi.yaml describes. Each handler asks may before it tells or does anything.
@@ -18,6 +16,7 @@ type handlers struct {
 	identity      Identity
 	authorizer    policy.Authorizer
 	targets       Targets
+	certificates  Certificates
 	sessions      Sessions
 	recordings    Recordings
 	library       Library
@@ -91,42 +90,6 @@ func meOut(s policy.Subject) apigen.Me {
 	out := apigen.Me{Id: s.ID, Username: s.Name, Permissions: []string{}}
 	for _, p := range s.Permissions {
 		out.Permissions = append(out.Permissions, string(p))
-	}
-	return out
-}
-
-// ListTargets answers with the targets the caller may connect to.
-func (h *handlers) ListTargets(ctx context.Context, _ apigen.ListTargetsRequestObject) (apigen.ListTargetsResponseObject, error) {
-	ctx, in := enter(ctx)
-	list, err := h.targets.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := apigen.ListTargets200JSONResponse{Targets: []apigen.Target{}}
-	for _, t := range list {
-		err := h.may(ctx, in, policy.Connect, targetResource(t))
-		if _, denied := errors.AsType[*policy.DeniedError](err); denied {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out.Targets = append(out.Targets, targetOut(t))
-	}
-	return out, nil
-}
-
-func targetResource(t target.Target) policy.Resource {
-	return policy.Resource{Kind: policy.KindTarget, ID: t.ID, Tags: t.Tags}
-}
-
-func targetOut(t target.Target) apigen.Target {
-	out := apigen.Target{
-		Id: t.ID, Name: t.Name, Description: optional(t.Description), Protocol: apigen.TargetProtocol(t.Protocol),
-		Address: t.Address, Tags: t.Tags,
-	}
-	if out.Tags == nil {
-		out.Tags = []string{}
 	}
 	return out
 }

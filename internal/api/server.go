@@ -20,7 +20,6 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/identity"
 	"github.com/vitrine-psm/vitrine/internal/policy"
-	"github.com/vitrine-psm/vitrine/internal/target"
 	"github.com/vitrine-psm/vitrine/internal/telemetry"
 )
 
@@ -34,24 +33,19 @@ type Identity interface {
 	SignOut(ctx context.Context, token string) error
 }
 
-// Targets is the list of desktops.
-type Targets interface {
-	List(ctx context.Context) ([]target.Target, error)
-	Get(ctx context.Context, id string) (target.Target, error)
-}
-
 // Options are what a Server is made of. All are needed unless said otherwise.
 type Options struct {
-	Identity   Identity
-	Authorizer policy.Authorizer
-	Targets    Targets
-	Sessions   Sessions
-	Recordings Recordings
-	Library    Library
-	Console    fs.FS                           // the console's files; without index.html a page says so
-	Ready      func(ctx context.Context) error // what /readyz asks
-	Metrics    *telemetry.HTTPMetrics
-	Logger     *slog.Logger
+	Identity     Identity
+	Authorizer   policy.Authorizer
+	Targets      Targets
+	Certificates Certificates
+	Sessions     Sessions
+	Recordings   Recordings
+	Library      Library
+	Console      fs.FS                           // the console's files; without index.html a page says so
+	Ready        func(ctx context.Context) error // what /readyz asks
+	Metrics      *telemetry.HTTPMetrics
+	Logger       *slog.Logger
 
 	TrustedProxies []string // may be empty
 	PublicURL      string   // may be empty
@@ -75,7 +69,7 @@ type Server struct {
 func New(opts Options) (*Server, error) {
 	s := &Server{
 		handlers: handlers{
-			identity: opts.Identity, authorizer: opts.Authorizer, targets: opts.Targets,
+			identity: opts.Identity, authorizer: opts.Authorizer, targets: opts.Targets, certificates: opts.Certificates,
 			sessions: opts.Sessions, recordings: opts.Recordings, library: opts.Library,
 		},
 		log:    opts.Logger,

@@ -22,7 +22,7 @@ type RDP struct {
 	Keyboard       RDPKeyboard    `yaml:"keyboard"`
 
 	ColorDepth  int            `yaml:"color_depth"`        // bits a pixel
-	Graphics    []RDPGraphics  `yaml:"graphics,omitempty"` // ways the picture may come; empty: all
+	Graphics    []RDPGraphics  `yaml:"graphics,omitempty"` // ways the picture may come; empty: egfx and bitmap, which lose nothing
 	Performance RDPPerformance `yaml:"performance"`
 
 	// LoadBalanceInfo is for a load balancer in front of the target, which sees it in clear.

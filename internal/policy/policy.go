@@ -24,11 +24,12 @@ const (
 	Export              Action = "export"                 // take a recording out
 	ClipboardToTarget   Action = "clipboard::to_target"   // paste into a target
 	ClipboardFromTarget Action = "clipboard::from_target" // copy out of a target
+	ManageTargets       Action = "manage_targets"         // forget the certificate a target is held to
 )
 
 // All returns every action there is, in a fixed order.
 func All() []Action {
-	return []Action{Connect, ViewLive, TakeOver, Terminate, Replay, Export, ClipboardToTarget, ClipboardFromTarget}
+	return []Action{Connect, ViewLive, TakeOver, Terminate, Replay, Export, ClipboardToTarget, ClipboardFromTarget, ManageTargets}
 }
 
 // Subject is who asks.

@@ -48,6 +48,25 @@ func (l *ledger) recording(id string) {
 	})
 }
 
+// certificate notes the certificate a session's target has shown at first use, and returns the one that target is held to.
+func (l *ledger) certificate(id, fingerprint string) (held string, err error) {
+	l.write(id, "certificate", func(ctx context.Context) error {
+		var s store.Session
+		if s, err = l.db.Sessions.Get(ctx, id); err != nil {
+			return err
+		}
+		var c store.TargetCertificate
+		c, err = l.db.Certificates.Trust(ctx, store.TargetCertificate{
+			TargetID: s.TargetID, Fingerprint: fingerprint, FirstSeen: time.Now(), SessionID: id,
+		})
+		if held = c.Fingerprint; err == nil {
+			l.log.Info("certificate at first use", "session_id", id, "target_id", s.TargetID, "fingerprint", fingerprint, "held", held)
+		}
+		return err
+	})
+	return held, err
+}
+
 // ended notes why a session ended.
 func (l *ledger) ended(id, code, message string) {
 	l.write(id, "end", func(ctx context.Context) error { return l.db.Sessions.End(ctx, id, code, message, time.Now()) })

@@ -45,7 +45,7 @@ func newManager(cfg *config.Config, _ string, log *slog.Logger, o *observer) (wo
 		Bind:      bind, MediaTCP: cfg.Media.TCP, PublicAddresses: cfg.Media.PublicAddresses,
 		FrameRate: cfg.Encoding.FrameRate, MaxBitrate: int(min(cfg.Encoding.MaxBitrate, math.MaxInt32)),
 		Keys: recording.KeyMode(cfg.Recording.Keys), MinFree: uint64(cfg.Recording.MinFree), MaxSpool: uint64(cfg.Recording.MaxSpool),
-		OrphanTimeout: cfg.Session.OrphanTimeout, ConnectTimeout: cfg.Session.ConnectTimeout,
+		OrphanTimeout: cfg.Session.OrphanTimeout, ConnectTimeout: cfg.Session.ConnectTimeout, Reconnect: cfg.Session.Reconnect,
 		Sandbox: sandbox.Mode(cfg.Sandbox), LogLevel: level, Observer: workerObserver{o}, Logger: log,
 	})
 	if err != nil {
@@ -128,6 +128,8 @@ func (o workerObserver) SessionChanged(s worker.Snapshot) {
 	o.to.changed(s.ID, store.Progress{State: string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName})
 }
 
+func (o workerObserver) CertificateTrusted(id, fingerprint string) { o.to.certificate(id, fingerprint) }
+
 func (o workerObserver) FileClosed(id, name string) { o.to.fileClosed(id, name) }
 
 func (o workerObserver) SessionEnded(id string, end session.End) {
@@ -143,6 +145,7 @@ var startStatuses = map[session.EndCode]int{
 	session.EndTargetAuthFailed:    http.StatusBadGateway,
 	session.EndTargetProtocolError: http.StatusBadGateway,
 	session.EndTargetClosed:        http.StatusBadGateway,
+	session.EndTargetEnded:         http.StatusBadGateway,
 	session.EndTargetTimeout:       http.StatusGatewayTimeout,
 	session.EndNoPort:              http.StatusServiceUnavailable,
 	session.EndShutdown:            http.StatusServiceUnavailable,

@@ -1,9 +1,11 @@
 package serve
 
 import (
+	"context"
 	"sync"
 
 	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/store"
 )
 
@@ -12,6 +14,7 @@ import (
 type observer struct {
 	ledger   *ledger
 	uploader *recording.Uploader
+	workers  workers // to end a session
 
 	mu      sync.Mutex
 	running map[string]observed
@@ -39,6 +42,21 @@ func (o *observer) changed(id string, p store.Progress) {
 	}
 	if now.Progress != before.Progress {
 		o.ledger.progress(id, p)
+	}
+}
+
+// certificate is told which certificate the target of a session has shown and was taken at first use. When another was
+// taken meanwhile, by a session that began at the same time, one of the two was not the target's, and this one ends.
+func (o *observer) certificate(id, fingerprint string) {
+	held, err := o.ledger.certificate(id, fingerprint)
+	if err != nil || held == fingerprint {
+		return // what could not be written down is taken anew next time
+	}
+	end := session.NewEnd(session.EndTargetCertificate, "another session has just seen another one")
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	if err := o.workers.Terminate(ctx, id, string(end.Code), end.Message); err != nil {
+		o.ledger.log.Error("session with the wrong target not ended", "session_id", id, "error", err)
 	}
 }
 

@@ -113,9 +113,11 @@ func (g *Gateway) open(ctx context.Context, opts Options) error {
 	if opts.newWorkers == nil {
 		opts.newWorkers = newManager
 	}
-	if g.workers, err = opts.newWorkers(cfg, opts.Version, g.log, newObserver(book, g.uploader)); err != nil {
+	watch := newObserver(book, g.uploader)
+	if g.workers, err = opts.newWorkers(cfg, opts.Version, g.log, watch); err != nil {
 		return err
 	}
+	watch.workers = g.workers // before there is a session
 	g.observeUploads()
 
 	if err := g.listen(); err != nil {
@@ -123,7 +125,7 @@ func (g *Gateway) open(ctx context.Context, opts Options) error {
 	}
 	running := &sessions{workers: g.workers, db: g.db, ledger: book, size: cfg.Session.DefaultSize}
 	g.server, err = api.New(api.Options{
-		Identity: g.identity, Authorizer: policy.Permissions{}, Targets: targets,
+		Identity: g.identity, Authorizer: policy.Permissions{}, Targets: targets, Certificates: g.db.Certificates,
 		Sessions: running, Recordings: recordings{running}, Library: library,
 		Console: opts.Console, Ready: g.db.Ping, Metrics: telemetry.NewHTTPMetrics(g.registry), Logger: g.log.With("component", "http"),
 		TrustedProxies: cfg.HTTP.TrustedProxies, PublicURL: cfg.HTTP.PublicURL, TLS: cfg.HTTP.TLS.Enabled(),

@@ -28,6 +28,13 @@ func (s *sessions) Create(ctx context.Context, n api.NewSession) (api.Session, e
 	if n.Width == 0 || n.Height == 0 {
 		n.Width, n.Height = s.size.Width, s.size.Height
 	}
+	if n.Target.TLS.FirstUse {
+		c, err := s.db.Certificates.Get(ctx, n.Target.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return api.Session{}, err
+		}
+		n.Target.TLS.Fingerprint = c.Fingerprint // from then on a pin
+	}
 	row := store.Session{
 		ID: ulid.Make().String(), UserID: n.Subject.ID, UserName: n.Subject.Name,
 		TargetID: n.Target.ID, TargetName: n.Target.Name, TargetProtocol: n.Target.Protocol, TargetAddress: n.Target.Address,

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/vitrine-psm/vitrine/internal/recording"
@@ -37,6 +38,8 @@ const (
 	EndTargetAuthFailed    EndCode = "target_auth_failed"
 	EndTargetProtocolError EndCode = "target_protocol_error"
 	EndTargetClosed        EndCode = "target_closed"
+	// EndTargetEnded: the target said that it ends the session, and why.
+	EndTargetEnded EndCode = "target_ended"
 )
 
 // The reasons that lie with the gateway.
@@ -74,6 +77,7 @@ var messages = map[EndCode]string{
 	EndTargetAuthFailed:    "The desktop refused the credentials.",
 	EndTargetProtocolError: "The desktop sent something that makes no sense.",
 	EndTargetClosed:        "The desktop closed the connection.",
+	EndTargetEnded:         "The desktop ended the session.",
 	EndRecordingFailed:     "The session could not be recorded any more.",
 	EndSpoolFull:           "There is no room left to record the session.",
 	EndWorkerCrashed:       "The session's process broke down.",
@@ -126,6 +130,7 @@ var targetEnds = []struct {
 	{desktop.ErrWrongProtocol, EndTargetWrongProtocol, true},
 	{desktop.ErrProtocol, EndTargetProtocolError, true},
 	{desktop.ErrSize, EndTargetProtocolError, true},
+	{desktop.ErrEnded, EndTargetEnded, true},
 	{desktop.ErrTimeout, EndTargetTimeout, false},
 	{desktop.ErrTargetGone, EndTargetClosed, false},
 }
@@ -139,7 +144,7 @@ func TargetEnd(err error) End {
 		switch {
 		case !errors.Is(err, t.err):
 		case t.detail:
-			return NewEnd(t.code, detail(err, t.err))
+			return NewEnd(t.code, detail(err))
 		default:
 			return NewEnd(t.code, "")
 		}
@@ -147,14 +152,20 @@ func TargetEnd(err error) End {
 	return NewEnd(EndInternal, "")
 }
 
+// packageName is how the packages whose errors a Source returns mark them.
+var packageName = regexp.MustCompile(`^(vncclient|rdpclient|rdp|credssp|ntlm|kerberos|gss|trust|worker|desktop|x509|tls)$`)
+
 // detail is the part of an error's text that its code does not say already. Errors of sources are meant to be read by
 // people and hold neither credentials nor bytes of the wire.
-func detail(err, kind error) string {
-	text := strings.Replace(err.Error(), kind.Error(), "", 1)
+func detail(err error) string {
+	text := err.Error()
+	for _, t := range targetEnds {
+		text = strings.ReplaceAll(text, t.err.Error(), "")
+	}
 	var parts []string
-	for i, part := range strings.Split(text, ": ") {
+	for part := range strings.SplitSeq(text, ": ") {
 		part = strings.Trim(part, ": ")
-		if part == "" || i == 0 && !strings.Contains(part, " ") { // the name of a package
+		if part == "" || packageName.MatchString(part) {
 			continue
 		}
 		parts = append(parts, part)

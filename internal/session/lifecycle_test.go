@@ -78,6 +78,9 @@ func TestTargetEnds(t *testing.T) {
 		{wrap(desktop.ErrWrongProtocol, "it said SSH-2.0"), EndTargetWrongProtocol, "What answers there is not a desktop of this kind (it said SSH-2.0)."},
 		{wrap(desktop.ErrProtocol, "a rectangle of 70000 pixels"), EndTargetProtocolError, "The desktop sent something that makes no sense (a rectangle of 70000 pixels)."},
 		{wrap(desktop.ErrSize, "1x1 pixel"), EndTargetProtocolError, "The desktop sent something that makes no sense (1x1 pixel)."},
+		{wrap(desktop.ErrEnded, "it was idle for too long"), EndTargetEnded, "The desktop ended the session (it was idle for too long)."},
+		{fmt.Errorf("rdpclient: redirected: %w: worker: not allowed: %w", desktop.ErrTargetGone, desktop.ErrEnded), EndTargetEnded, "The desktop ended the session (redirected: not allowed)."},
+		{fmt.Errorf("trust: %w: x509: certificate signed by unknown authority", desktop.ErrCertificate), EndTargetCertificate, "The desktop's certificate was not accepted (certificate signed by unknown authority)."},
 		{wrap(desktop.ErrTimeout, "heartbeat"), EndTargetTimeout, "The desktop did not answer in time."},
 		{errors.New("nil pointer in vncclient"), EndInternal, "Something went wrong in the gateway."},
 	} {

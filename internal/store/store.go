@@ -44,6 +44,7 @@ type Store struct {
 	BrowserSessions *BrowserSessions
 	Sessions        *Sessions
 	Recordings      *Recordings
+	Certificates    *TargetCertificates
 
 	db *sql.DB
 }
@@ -73,6 +74,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		BrowserSessions: &BrowserSessions{db},
 		Sessions:        &Sessions{db},
 		Recordings:      &Recordings{db},
+		Certificates:    &TargetCertificates{db},
 		db:              db,
 	}, nil
 }

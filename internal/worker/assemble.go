@@ -1,12 +1,11 @@
 package worker
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"image"
-	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/internal/recording"
@@ -14,8 +13,6 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/stream"
-	"github.com/vitrine-psm/vitrine/proxy/trust"
-	"github.com/vitrine-psm/vitrine/proxy/vncclient"
 	"github.com/vitrine-psm/vitrine/proxy/webrtcserver"
 )
 
@@ -33,7 +30,7 @@ var startSize = image.Pt(1024, 768)
 // assemble makes the parts and joins them. It opens and reads all that will ever be needed, for after it the process is
 // locked in. The recording is open when it returns; when it fails what was opened of it is sealed.
 func assemble(o Options, in *inherited, req *workerpb.StartRequest, f *feed) (*assembly, error) {
-	if p := req.GetTarget().GetProtocol(); p != "vnc" {
+	if p := req.GetTarget().GetProtocol(); !slices.Contains(protocols, p) {
 		return nil, fmt.Errorf("worker: protocol %q of the target is not known", p)
 	}
 	if n := len(req.GetPublicAddresses()); n > maxPublicAddresses {
@@ -92,11 +89,14 @@ func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Fram
 	if err != nil {
 		return nil, err
 	}
-	source, err := newSource(target, s, o.Logger)
+	source, err := newSource(sourceConfig{
+		target: target, observer: s, log: o.Logger, size: image.Pt(int(req.GetWidth()), int(req.GetHeight())),
+		firstUse: f.certificateShown, dial: in.dial,
+	})
 	if err != nil {
 		return nil, err
 	}
-	_, resizable := desktop.Source(source).(desktop.Resizer)
+	_, resizable := source.(desktop.Resizer)
 	door, err := webrtcserver.New(webrtcserver.Config{
 		Conn: in.media, TCPListener: in.mediaTCP, PublicAddresses: req.GetPublicAddresses(), Logger: o.Logger.With("component", "webrtc"),
 		Video: hub, Screen: fb, Handler: doorHandler{s}, Session: req.GetSessionId(), Resizable: resizable && !target.GetViewOnly(),
@@ -111,27 +111,6 @@ func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Fram
 	}
 	s.Attach(source, browserDoor{door})
 	return &assembly{s, recorder, door, in.target}, nil
-}
-
-// newSource makes the target's side.
-func newSource(t *workerpb.Target, observer desktop.Observer, log *slog.Logger) (*vncclient.Client, error) {
-	tls := trust.Policy{ServerName: t.GetTls().GetServerName()}
-	if pem := t.GetTls().GetCaPem(); len(pem) > 0 {
-		tls.Roots = x509.NewCertPool()
-		if !tls.Roots.AppendCertsFromPEM(pem) {
-			return nil, errors.New("worker: no certificate among the target's authorities")
-		}
-	}
-	if hex := t.GetTls().GetFingerprint(); hex != "" {
-		var err error
-		if tls.Fingerprint, err = trust.ParseFingerprint(hex); err != nil {
-			return nil, err
-		}
-	}
-	return vncclient.New(vncclient.Config{
-		Username: t.GetUsername(), Password: desktop.Secret(t.GetPassword()), TLS: tls, AllowPlaintext: t.GetAllowPlaintext(),
-		Observer: observer, Logger: log.With("component", "vnc"),
-	})
 }
 
 // startEnd is the reason of a session that could not be put together.

@@ -13,8 +13,8 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
 )
 
-func newSession(cfg *ManagerConfig, log *slog.Logger, id string, p *process, control *grpc.ClientConn) *Session {
-	pid := p.cmd.Process.Pid
+func newSession(cfg *ManagerConfig, log *slog.Logger, req CreateRequest, p *process, control *grpc.ClientConn) *Session {
+	id, pid := req.SessionID, p.cmd.Process.Pid
 	s := &Session{
 		id: id, cfg: cfg, log: log.With("session_id", id, "worker_pid", pid), process: p, conn: control,
 		client: workerpb.NewWorkerClient(control), pid: pid,
@@ -22,6 +22,10 @@ func newSession(cfg *ManagerConfig, log *slog.Logger, id string, p *process, con
 		snapshot: Snapshot{ID: id, State: session.StateConnecting, StartedAt: time.Now(), PID: pid},
 	}
 	s.notify = newNotifier(cfg.Observer, id, s.Snapshot)
+	s.firstUse.Store(req.Target.TLS.FirstUse && req.Target.TLS.Fingerprint == "")
+	if p.dial != nil {
+		s.redials = newRedials(p.dial, req.Target, s.log)
+	}
 	return s
 }
 
@@ -96,9 +100,12 @@ func startRequest(cfg *ManagerConfig, req CreateRequest) *workerpb.StartRequest 
 		SessionId: req.SessionID, User: &workerpb.Person{Id: req.Person.ID, Name: req.Person.Name}, ClientAddress: req.ClientAddress,
 		Target: &workerpb.Target{
 			Id: t.ID, Name: t.Name, Protocol: t.Protocol, Address: t.Address, Username: t.Username, Password: t.Password.Reveal(),
-			Tls:            &workerpb.TLS{ServerName: t.TLS.ServerName, CaPem: t.TLS.CAPEM, Fingerprint: t.TLS.Fingerprint},
+			Tls: &workerpb.TLS{
+				ServerName: t.TLS.ServerName, CaPem: t.TLS.CAPEM, Fingerprint: t.TLS.Fingerprint, FirstUse: t.TLS.FirstUse,
+			},
 			AllowPlaintext: t.TLS.AllowPlaintext, ViewOnly: t.ViewOnly,
 			ClipboardToTarget: t.ClipboardToTarget, ClipboardFromTarget: t.ClipboardFromTarget,
+			Domain: t.Domain, Rdp: rdpRequest(cfg, req),
 		},
 		PublicAddresses: cfg.PublicAddresses, Width: uint32(max(req.Size.X, 0)), Height: uint32(max(req.Size.Y, 0)),
 		Encoding:             &workerpb.Encoding{FrameRate: uint32(cfg.FrameRate), MaxBitrate: uint32(cfg.MaxBitrate)},

@@ -13,6 +13,7 @@
 //	4  target: a TCP connection, already established
 //	5  media: a UDP socket, already bound
 //	6  media over TCP: a listener; only when --media-tcp says so
+//	7  dial: asks serve for new connections to the target (redialwire.go); only when --dial says so
 //
 // # How a session ends
 //

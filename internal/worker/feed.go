@@ -5,6 +5,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // feed holds what serve has not been told yet. State, viewers and figures are kept as they are now, so nothing here
@@ -16,6 +17,9 @@ type feed struct {
 	status  *workerpb.StateChanged // nil: told
 	viewers *workerpb.ViewersChanged
 	stats   *workerpb.Stats
+	shown   string // fingerprint of the certificate taken at first use; told when the session is active
+	trusted string // the same, to be told
+	certain bool   // one was told
 	files   []string
 	closed  bool
 }
@@ -37,6 +41,9 @@ func (f *feed) change(fn func()) {
 // StatusChanged implements session.Observer.
 func (f *feed) StatusChanged(s session.Status) {
 	f.change(func() {
+		if s.State == session.StateActive && f.shown != "" && !f.certain {
+			f.trusted, f.certain = f.shown, true
+		}
 		f.status = &workerpb.StateChanged{
 			State: states[s.State], Code: string(s.End.Code), Message: s.End.Message,
 			Width: uint32(s.Size.X), Height: uint32(s.Size.Y), DesktopName: s.DesktopName,
@@ -72,6 +79,16 @@ func (f *feed) fileClosed(name string) {
 	})
 }
 
+// certificateShown notes the certificate taken at first use. It is told once the session is active: until then the
+// target may yet turn out to be another by what else it must prove. The first counts.
+func (f *feed) certificateShown(fingerprint trust.Fingerprint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shown == "" {
+		f.shown = fingerprint.String()
+	}
+}
+
 func (f *feed) statsChanged(s session.Stats) {
 	f.change(func() {
 		f.stats = &workerpb.Stats{
@@ -92,6 +109,11 @@ func (f *feed) take() (events []*workerpb.Event, done bool) {
 	for _, name := range f.files {
 		events = append(events, &workerpb.Event{Event: &workerpb.Event_FileClosed{FileClosed: &workerpb.FileClosed{Name: name}}})
 	}
+	if f.trusted != "" {
+		events = append(events, &workerpb.Event{Event: &workerpb.Event_Certificate{
+			Certificate: &workerpb.Certificate{Fingerprint: f.trusted},
+		}})
+	}
 	if f.viewers != nil {
 		events = append(events, &workerpb.Event{Event: &workerpb.Event_Viewers{Viewers: f.viewers}})
 	}
@@ -101,6 +123,6 @@ func (f *feed) take() (events []*workerpb.Event, done bool) {
 	if f.status != nil {
 		events = append(events, &workerpb.Event{Event: &workerpb.Event_State{State: f.status}})
 	}
-	f.files, f.viewers, f.stats, f.status = nil, nil, nil, nil
+	f.files, f.trusted, f.viewers, f.stats, f.status = nil, "", nil, nil, nil
 	return events, f.closed && len(events) == 0
 }

@@ -14,6 +14,7 @@ const (
 	fdTarget
 	fdMedia
 	fdMediaTCP
+	fdDial
 )
 
 // inherited is what a worker may use.
@@ -21,11 +22,12 @@ type inherited struct {
 	control  *controlConn
 	target   net.Conn
 	media    net.PacketConn
-	mediaTCP net.Listener // nil: none
+	mediaTCP net.Listener  // nil: none
+	dial     *net.UnixConn // nil: none
 }
 
 // inherit takes the descriptors over.
-func inherit(mediaTCP bool) (*inherited, error) {
+func inherit(mediaTCP, dial bool) (*inherited, error) {
 	in := &inherited{}
 	control, err := fileConn(fdControl, "control")
 	if err == nil {
@@ -41,6 +43,16 @@ func inherit(mediaTCP bool) (*inherited, error) {
 		f := os.NewFile(fdMediaTCP, "media_tcp")
 		in.mediaTCP, err = net.FileListener(f)
 		f.Close()
+	}
+	if err == nil && dial {
+		var conn net.Conn
+		if conn, err = fileConn(fdDial, "dial"); err == nil {
+			var ok bool
+			if in.dial, ok = conn.(*net.UnixConn); !ok {
+				conn.Close()
+				err = errors.New("the dial socket is of another kind")
+			}
+		}
 	}
 	if err != nil {
 		in.close()
@@ -71,6 +83,9 @@ func (in *inherited) close() {
 	}
 	if in.mediaTCP != nil {
 		in.mediaTCP.Close()
+	}
+	if in.dial != nil {
+		in.dial.Close()
 	}
 }
 

@@ -34,6 +34,20 @@ const (
 	partTimeout = 3 * time.Second
 )
 
+// The dial socket.
+const (
+	// answerTimeout is how long a worker waits for a connection, and serve for a worker that does not take its answer: longer
+	// than redialTimeout and the pace together.
+	answerTimeout = 20 * time.Second
+	// redialTimeout bounds one dial.
+	redialTimeout = 10 * time.Second
+	// redialInterval is the least time between two dials for one worker.
+	redialInterval = time.Second
+	// redialBurst dials may follow each other at that pace; then one each redialRefill.
+	redialBurst  = 20
+	redialRefill = 30 * time.Second
+)
+
 // Times of the manager, where ManagerConfig has none.
 const (
 	defaultConnectTimeout = 20 * time.Second

@@ -24,6 +24,7 @@ type Options struct {
 	Spool    string // folder of the recording, which exists and is empty
 	Sandbox  sandbox.Mode
 	MediaTCP bool // descriptor 6 is a listener
+	Dial     bool // descriptor 7 is the dial socket
 	Version  string
 	Logger   *slog.Logger
 }
@@ -36,7 +37,7 @@ func Main(ctx context.Context, o Options) error {
 	tune()
 	// Standard error is a pipe to serve. When serve is gone, writing a log line must not be what ends the worker.
 	signal.Ignore(syscall.SIGPIPE)
-	in, err := inherit(o.MediaTCP)
+	in, err := inherit(o.MediaTCP, o.Dial)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/target"
 	"github.com/vitrine-psm/vitrine/internal/worker/sandbox"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp/kerberos"
 )
 
 // ManagerConfig says how sessions are run.
@@ -45,6 +46,9 @@ type ManagerConfig struct {
 
 	// OrphanTimeout ends a session nobody watches; zero is never. It is told in whole seconds.
 	OrphanTimeout time.Duration
+	// Reconnect is how long a broken connection to a target is tried again, by protocols that can; zero is not. It is told
+	// in whole seconds.
+	Reconnect time.Duration
 	// ConnectTimeout bounds dialling and handshake together; zero is 20 s.
 	ConnectTimeout time.Duration
 	// PingInterval and PingTimeout are the watchdog's; zero is 2 s and 6 s.
@@ -121,6 +125,8 @@ type CreateRequest struct {
 	Target        target.Target
 	ClientAddress string
 	Size          image.Point // wished; zero: the target's own
+
+	ticket *kerberos.Ticket // nil: none is needed
 }
 
 var (
@@ -142,7 +148,7 @@ func (m *Manager) Create(ctx context.Context, req CreateRequest) (*Session, erro
 	defer stop(nil)
 	defer context.AfterFunc(m.closing, func() { stop(errClosing) })()
 
-	s, err := m.launch(ctx, req)
+	s, err := m.launch(ctx, &req)
 	if err != nil {
 		m.forget(req.SessionID)
 		return nil, err
@@ -177,11 +183,16 @@ func (m *Manager) forget(id string) {
 	delete(m.sessions, id)
 }
 
-// launch dials the target and starts a worker for it, whose supervision it begins.
-func (m *Manager) launch(ctx context.Context, req CreateRequest) (*Session, error) {
+// launch dials the target, gets a ticket if it needs one, and starts a worker for it, whose supervision it begins.
+func (m *Manager) launch(ctx context.Context, req *CreateRequest) (*Session, error) {
 	conn, err := dialTarget(ctx, req.Target.Address)
 	if err != nil {
 		m.log.Warn("target not reached", "session_id", req.SessionID, "target_id", req.Target.ID, "error", err)
+		return nil, err
+	}
+	if req.ticket, err = obtainTicket(ctx, req.Target); err != nil {
+		conn.Close()
+		m.log.Warn("no ticket for the target", "session_id", req.SessionID, "target_id", req.Target.ID, "error", err)
 		return nil, err
 	}
 	sockets, err := m.ports.take(m.cfg.MediaTCP)
@@ -192,8 +203,8 @@ func (m *Manager) launch(ctx context.Context, req CreateRequest) (*Session, erro
 		}
 		return nil, endError(session.EndInternal, "", err)
 	}
-	s, err := m.start(req, func(args []string) (*process, error) {
-		return spawn(m.cfg.Executable, args, m.cfg.Env, conn, sockets)
+	s, err := m.start(*req, func(args []string) (*process, error) {
+		return spawn(m.cfg.Executable, args, m.cfg.Env, conn, sockets, mayDial(req.Target))
 	})
 	if err != nil { // conn and sockets are closed: by spawn, or here when it was not reached
 		conn.Close()
@@ -232,18 +243,23 @@ func (m *Manager) start(req CreateRequest, spawn func(args []string) (*process, 
 	if m.cfg.MediaTCP {
 		args = append(args, "--media-tcp")
 	}
+	if mayDial(req.Target) {
+		args = append(args, "--dial")
+	}
 	p, err := spawn(args)
 	if err != nil {
 		return nil, endError(session.EndInternal, "", errors.Join(err, os.Remove(folder)))
 	}
 	control, err := dialControl(p.control)
 	if err != nil { // a mistake in its options: nothing was sent yet
-		p.control.Close()
-		p.log.Close()
+		p.close()
 		return nil, endError(session.EndInternal, "", errors.Join(err, p.cmd.Process.Kill(), p.cmd.Wait(), os.Remove(folder)))
 	}
-	return newSession(&m.cfg, m.log, req.SessionID, p, control), nil
+	return newSession(&m.cfg, m.log, req, p, control), nil
 }
+
+// mayDial tells whether sessions with t may need another connection: RDP reconnects and redirects.
+func mayDial(t target.Target) bool { return t.RDP != nil }
 
 // Get returns a running session.
 func (m *Manager) Get(id string) (*Session, error) {

@@ -14,6 +14,9 @@ type Observer interface {
 	// FileClosed tells that a file of the recording is complete and durable in the spool. A call may be lost when there
 	// are very many.
 	FileClosed(id, name string)
+	// CertificateTrusted tells which certificate the session's target has shown and was taken at first use, once the session
+	// is active.
+	CertificateTrusted(id, fingerprint string)
 	// SessionEnded is called last, once for each session whose worker was started, when that worker is gone. What it left
 	// in the spool belongs to serve from now on.
 	SessionEnded(id string, end session.End)
@@ -28,6 +31,7 @@ type notifier struct {
 
 	mu      sync.Mutex
 	changed bool
+	trusted string   // fingerprint; empty: none
 	files   []string // at most maxFeedFiles
 	end     *session.End
 }
@@ -57,6 +61,8 @@ func (n *notifier) fileClosed(name string) {
 	})
 }
 
+func (n *notifier) certificateTrusted(fingerprint string) { n.note(func() { n.trusted = fingerprint }) }
+
 // sessionEnded is the last word.
 func (n *notifier) sessionEnded(end session.End) { n.note(func() { n.end = &end }) }
 
@@ -64,9 +70,12 @@ func (n *notifier) sessionEnded(end session.End) { n.note(func() { n.end = &end 
 func (n *notifier) run() {
 	for range n.wake {
 		n.mu.Lock()
-		changed, files, end := n.changed, n.files, n.end
-		n.changed, n.files = false, nil
+		changed, trusted, files, end := n.changed, n.trusted, n.files, n.end
+		n.changed, n.trusted, n.files = false, "", nil
 		n.mu.Unlock()
+		if trusted != "" {
+			n.observer.CertificateTrusted(n.id, trusted)
+		}
 		if changed {
 			n.observer.SessionChanged(n.snapshot())
 		}

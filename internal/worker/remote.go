@@ -19,6 +19,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
 
 // Session is a session as serve sees it: a worker at the other end of a socketpair. supervise is its life.
@@ -30,6 +31,7 @@ type Session struct {
 	conn    *grpc.ClientConn
 	client  workerpb.WorkerClient
 	notify  *notifier
+	redials *redials // nil: the worker has no dial socket
 	pid     int
 
 	settled chan struct{} // closed when the session has first become active, frozen or ended
@@ -43,6 +45,7 @@ type Session struct {
 	deadline *time.Timer  // kills a worker that does not end; nil: not armed
 	settle   sync.Once
 	ending   atomic.Bool
+	firstUse atomic.Bool // the worker may tell of a certificate
 }
 
 // dialControl makes the gRPC side of a control socket. The connection is made once: when it is lost the worker is.
@@ -75,6 +78,9 @@ func (s *Session) supervise(watched context.Context, unwatch context.CancelFunc)
 		s.watch(watched)
 	})
 	parts.Go(func() { s.watchdog(watched) })
+	if s.redials != nil {
+		parts.Go(func() { s.redials.run(watched) })
+	}
 
 	err := s.process.cmd.Wait()
 	close(s.exited)
@@ -151,6 +157,10 @@ func (s *Session) apply(e *workerpb.Event) {
 		s.notify.fileClosed(bounded(f.GetName()))
 		return
 	}
+	if c := e.GetCertificate(); c != nil {
+		s.certificate(c.GetFingerprint())
+		return
+	}
 	s.mu.Lock()
 	s.snapshot.apply(e)
 	state := s.snapshot.State
@@ -164,6 +174,15 @@ func (s *Session) apply(e *workerpb.Event) {
 		s.settle.Do(func() { close(s.settled) })
 	}
 	s.notify.sessionChanged()
+}
+
+// certificate passes on which certificate the worker took at first use. A worker says so once, and only if it was asked to.
+func (s *Session) certificate(text string) {
+	if _, err := trust.ParseFingerprint(text); err != nil || !s.firstUse.CompareAndSwap(true, false) {
+		s.log.Warn("worker tells of a certificate it was not asked for")
+		return
+	}
+	s.notify.certificateTrusted(text)
 }
 
 // watchdog pings the worker, and kills it when it does not answer.

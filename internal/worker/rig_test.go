@@ -46,18 +46,20 @@ func runWorker(args []string) int {
 		return 3
 	case "deaf": // never speaks on its control socket
 		time.Sleep(time.Minute)
+	case "redial":
+		return redialLockedIn(args)
 	}
 	f := flag.NewFlagSet("worker", flag.ExitOnError)
 	spool, mode := f.String("spool", "", ""), f.String("sandbox", "", "")
 	f.String("log-level", "", "")
-	tcp := f.Bool("media-tcp", false, "")
+	tcp, dial := f.Bool("media-tcp", false, ""), f.Bool("dial", false, "")
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	err := Main(ctx, Options{Spool: *spool, Sandbox: sandbox.Mode(*mode), MediaTCP: *tcp, Version: "test", Logger: log})
+	err := Main(ctx, Options{Spool: *spool, Sandbox: sandbox.Mode(*mode), MediaTCP: *tcp, Dial: *dial, Version: "test", Logger: log})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -80,12 +82,19 @@ type rig struct {
 	spool string
 	log   *logBuffer
 
-	mu    sync.Mutex
-	files map[string][]string
-	ended map[string][]session.End
+	mu      sync.Mutex
+	files   map[string][]string
+	ended   map[string][]session.End
+	trusted map[string][]string
 }
 
 func (r *rig) SessionChanged(Snapshot) {}
+
+func (r *rig) CertificateTrusted(id, fingerprint string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trusted[id] = append(r.trusted[id], fingerprint)
+}
 
 func (r *rig) FileClosed(id, name string) {
 	r.mu.Lock()
@@ -102,7 +111,7 @@ func (r *rig) SessionEnded(id string, end session.End) {
 func newRig(t *testing.T, change ...func(*ManagerConfig)) *rig {
 	t.Helper()
 	before := descriptors(t)
-	r := &rig{t: t, spool: t.TempDir(), log: &logBuffer{}, files: map[string][]string{}, ended: map[string][]session.End{}}
+	r := &rig{t: t, spool: t.TempDir(), log: &logBuffer{}, files: map[string][]string{}, trusted: map[string][]string{}, ended: map[string][]session.End{}}
 	cfg := ManagerConfig{
 		SpoolRoot: r.spool, Ports: PortRange{14400, 14449}, Bind: netip.MustParseAddr("127.0.0.1"), Observer: r,
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), LogLevel: slog.LevelDebug,

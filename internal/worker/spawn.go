@@ -1,8 +1,8 @@
 package worker
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -19,24 +19,46 @@ var environment = []string{"TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PA
 type process struct {
 	cmd     *exec.Cmd
 	control net.Conn
-	log     *os.File // read end of the worker's standard error
+	dial    *net.UnixConn // the dial socket; nil: the worker has none
+	log     *os.File      // read end of the worker's standard error
 }
 
-// spawn starts a worker that inherits target and media; this process's copies of them are closed in any case.
-func spawn(executable string, args, env []string, target *net.TCPConn, m *media) (*process, error) {
+// close closes this side's ends.
+func (p *process) close() {
+	p.control.Close()
+	p.log.Close()
+	if p.dial != nil {
+		p.dial.Close()
+	}
+}
+
+// spawn starts a worker that inherits target and media, and a dial socket if it may dial again; this process's copies
+// of them are closed in any case.
+func spawn(executable string, args, env []string, target *net.TCPConn, m *media, redial bool) (_ *process, err error) {
 	defer target.Close()
 	defer m.close()
 	var theirs []*os.File // copies for the worker, closed when it has them
 	defer func() {
 		for _, f := range theirs {
-			f.Close()
+			if f != nil {
+				f.Close()
+			}
 		}
 	}()
-	ours, their, err := socketPair()
+	p := &process{}
+	ends := []io.Closer{}
+	defer func() {
+		if err != nil {
+			for _, c := range ends {
+				c.Close()
+			}
+		}
+	}()
+	control, their, err := socketPair(unix.SOCK_STREAM, "control")
 	if err != nil {
 		return nil, err
 	}
-	theirs = append(theirs, their)
+	p.control, ends, theirs = control, append(ends, control), append(theirs, their)
 	sockets := []interface{ File() (*os.File, error) }{target, m.udp}
 	if m.tcp != nil {
 		sockets = append(sockets, m.tcp)
@@ -44,16 +66,25 @@ func spawn(executable string, args, env []string, target *net.TCPConn, m *media)
 	for _, s := range sockets {
 		f, err := s.File()
 		if err != nil {
-			ours.Close()
 			return nil, fmt.Errorf("worker: descriptor: %w", err)
 		}
 		theirs = append(theirs, f)
 	}
+	if redial {
+		for len(theirs) < fdDial-fdControl {
+			theirs = append(theirs, nil) // a descriptor that is not there
+		}
+		ours, their, err := socketPair(unix.SOCK_SEQPACKET, "dial")
+		if err != nil {
+			return nil, err
+		}
+		p.dial, ends, theirs = ours.(*net.UnixConn), append(ends, ours), append(theirs, their)
+	}
 	logs, stderr, err := os.Pipe()
 	if err != nil {
-		ours.Close()
 		return nil, fmt.Errorf("worker: pipe: %w", err)
 	}
+	p.log, ends = logs, append(ends, logs)
 	defer stderr.Close()
 
 	cmd := exec.Command(executable, args...)
@@ -66,23 +97,24 @@ func spawn(executable string, args, env []string, target *net.TCPConn, m *media)
 	// A group of its own: signals of a terminal are for serve, which ends its workers in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("worker: start: %w", err), ours.Close(), logs.Close())
+		return nil, fmt.Errorf("worker: start: %w", err)
 	}
-	return &process{cmd, ours, logs}, nil
+	p.cmd = cmd
+	return p, nil
 }
 
-// socketPair makes the control socket: this side's end and the worker's.
-func socketPair() (net.Conn, *os.File, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+// socketPair makes a socket of that kind: this side's end and the worker's.
+func socketPair(kind int, name string) (net.Conn, *os.File, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	our, their := os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control")
+	our, their := os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name)
 	defer our.Close() // FileConn has a copy
 	conn, err := net.FileConn(our)
 	if err != nil {
 		their.Close()
-		return nil, nil, fmt.Errorf("worker: control socket: %w", err)
+		return nil, nil, fmt.Errorf("worker: %s socket: %w", name, err)
 	}
 	return conn, their, nil
 }

@@ -18,6 +18,30 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for CertificateTrust.
+const (
+	FirstUse CertificateTrust = "first_use"
+	None     CertificateTrust = "none"
+	Pin      CertificateTrust = "pin"
+	Verify   CertificateTrust = "verify"
+)
+
+// Valid indicates whether the value is a known member of the CertificateTrust enum.
+func (e CertificateTrust) Valid() bool {
+	switch e {
+	case FirstUse:
+		return true
+	case None:
+		return true
+	case Pin:
+		return true
+	case Verify:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RecordingSealedBy.
 const (
 	Recovery RecordingSealedBy = "recovery"
@@ -86,12 +110,15 @@ func (e SessionState) Valid() bool {
 
 // Defines values for TargetProtocol.
 const (
+	Rdp TargetProtocol = "rdp"
 	Vnc TargetProtocol = "vnc"
 )
 
 // Valid indicates whether the value is a known member of the TargetProtocol enum.
 func (e TargetProtocol) Valid() bool {
 	switch e {
+	case Rdp:
+		return true
 	case Vnc:
 		return true
 	default:
@@ -155,6 +182,19 @@ func (e OfferViewerParamsRole) Valid() bool {
 		return false
 	}
 }
+
+// Certificate How the target proves who it is.
+type Certificate struct {
+	// Fingerprint SHA-256, hex; of first_use only once there was a session.
+	Fingerprint *string    `json:"fingerprint,omitempty"`
+	FirstSeen   *time.Time `json:"first_seen,omitempty"`
+
+	// Trust By its chain and name, by its fingerprint, by the one it showed first, or not at all.
+	Trust CertificateTrust `json:"trust"`
+}
+
+// CertificateTrust By its chain and name, by its fingerprint, by the one it showed first, or not at all.
+type CertificateTrust string
 
 // CreateSession defines model for CreateSession.
 type CreateSession struct {
@@ -319,7 +359,10 @@ type SignIn struct {
 
 // Target defines model for Target.
 type Target struct {
-	Address     string         `json:"address"`
+	Address string `json:"address"`
+
+	// Certificate How the target proves who it is.
+	Certificate *Certificate   `json:"certificate,omitempty"`
 	Description *string        `json:"description,omitempty"`
 	Id          string         `json:"id"`
 	Name        string         `json:"name"`
@@ -354,6 +397,9 @@ type ViewerRole string
 
 // SessionParameter defines model for session.
 type SessionParameter = string
+
+// TargetParameter defines model for target.
+type TargetParameter = string
 
 // ViewerParameter defines model for viewer.
 type ViewerParameter = string
@@ -555,6 +601,9 @@ type ServerInterface interface {
 
 	// (GET /targets)
 	ListTargets(c *gin.Context)
+
+	// (DELETE /targets/{target}/certificate)
+	ForgetCertificate(c *gin.Context, targetParameter TargetParameter)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1041,6 +1090,31 @@ func (siw *ServerInterfaceWrapper) ListTargets(c *gin.Context) {
 	siw.Handler.ListTargets(c)
 }
 
+// ForgetCertificate operation middleware
+func (siw *ServerInterfaceWrapper) ForgetCertificate(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ForgetCertificate(c, targetParameter)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -1072,6 +1146,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/sign-out", wrapper.SignOut)
 	router.GET(options.BaseURL+"/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/targets", wrapper.ListTargets)
+	router.DELETE(options.BaseURL+"/targets/:target/certificate", wrapper.ForgetCertificate)
 	router.GET(options.BaseURL+"/sessions", wrapper.ListSessions)
 	router.POST(options.BaseURL+"/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/sessions/:session", wrapper.GetSession)
@@ -1834,6 +1909,39 @@ func (response ListTargetsdefaultApplicationProblemPlusJSONResponse) VisitListTa
 	return err
 }
 
+type ForgetCertificateRequestObject struct {
+	TargetParameter TargetParameter `json:"target"`
+}
+
+type ForgetCertificateResponseObject interface {
+	VisitForgetCertificateResponse(w http.ResponseWriter) error
+}
+
+type ForgetCertificate204Response struct {
+}
+
+func (response ForgetCertificate204Response) VisitForgetCertificateResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ForgetCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ForgetCertificatedefaultApplicationProblemPlusJSONResponse) VisitForgetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 
@@ -1890,6 +1998,9 @@ type StrictServerInterface interface {
 
 	// (GET /targets)
 	ListTargets(ctx context.Context, request ListTargetsRequestObject) (ListTargetsResponseObject, error)
+
+	// (DELETE /targets/{target}/certificate)
+	ForgetCertificate(ctx context.Context, request ForgetCertificateRequestObject) (ForgetCertificateResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -2466,6 +2577,32 @@ func (sh *strictHandler) ListTargets(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListTargetsResponseObject); ok {
 		if err := validResponse.VisitListTargetsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ForgetCertificate operation middleware
+func (sh *strictHandler) ForgetCertificate(ctx *gin.Context, targetParameter TargetParameter) {
+	var request ForgetCertificateRequestObject
+
+	request.TargetParameter = targetParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ForgetCertificate(ctx, request.(ForgetCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ForgetCertificate")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ForgetCertificateResponseObject); ok {
+		if err := validResponse.VisitForgetCertificateResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

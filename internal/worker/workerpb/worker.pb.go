@@ -255,7 +255,7 @@ type Target struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	Id                  string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Name                string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Protocol            string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // "vnc"
+	Protocol            string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // "vnc", "rdp"
 	Address             string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`   // for the record only: the socket is already connected
 	Username            string                 `protobuf:"bytes,5,opt,name=username,proto3" json:"username,omitempty"`
 	Password            string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"` // never logged: no code prints this message
@@ -264,6 +264,8 @@ type Target struct {
 	ViewOnly            bool                   `protobuf:"varint,9,opt,name=view_only,json=viewOnly,proto3" json:"view_only,omitempty"`
 	ClipboardToTarget   bool                   `protobuf:"varint,10,opt,name=clipboard_to_target,json=clipboardToTarget,proto3" json:"clipboard_to_target,omitempty"`
 	ClipboardFromTarget bool                   `protobuf:"varint,11,opt,name=clipboard_from_target,json=clipboardFromTarget,proto3" json:"clipboard_from_target,omitempty"`
+	Domain              string                 `protobuf:"bytes,12,opt,name=domain,proto3" json:"domain,omitempty"` // of username; rdp
+	Rdp                 *RDP                   `protobuf:"bytes,13,opt,name=rdp,proto3" json:"rdp,omitempty"`       // rdp only
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -375,18 +377,321 @@ func (x *Target) GetClipboardFromTarget() bool {
 	return false
 }
 
+func (x *Target) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *Target) GetRdp() *RDP {
+	if x != nil {
+		return x.Rdp
+	}
+	return nil
+}
+
+// RDP is what only targets of this protocol have. Names and meanings are those of the configuration.
+type RDP struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Security        string                 `protobuf:"bytes,1,opt,name=security,proto3" json:"security,omitempty"` // "auto", "nla", "tls"
+	RestrictedAdmin bool                   `protobuf:"varint,2,opt,name=restricted_admin,json=restrictedAdmin,proto3" json:"restricted_admin,omitempty"`
+	KerberosTicket  *KerberosTicket        `protobuf:"bytes,3,opt,name=kerberos_ticket,json=kerberosTicket,proto3" json:"kerberos_ticket,omitempty"` // what signs in instead of NTLM; serve obtained it for this session
+	KeyboardLayout  uint32                 `protobuf:"varint,4,opt,name=keyboard_layout,json=keyboardLayout,proto3" json:"keyboard_layout,omitempty"`
+	UnicodeKeys     bool                   `protobuf:"varint,5,opt,name=unicode_keys,json=unicodeKeys,proto3" json:"unicode_keys,omitempty"`
+	ColorDepth      uint32                 `protobuf:"varint,6,opt,name=color_depth,json=colorDepth,proto3" json:"color_depth,omitempty"`
+	Graphics        []string               `protobuf:"bytes,7,rep,name=graphics,proto3" json:"graphics,omitempty"` // "bitmap", "remotefx", "nscodec", "egfx"; empty: the default
+	Performance     *RDPPerformance        `protobuf:"bytes,8,opt,name=performance,proto3" json:"performance,omitempty"`
+	LoadBalanceInfo []byte                 `protobuf:"bytes,9,opt,name=load_balance_info,json=loadBalanceInfo,proto3" json:"load_balance_info,omitempty"`
+	// How long a broken connection is tried again, over the dial socket; zero: not.
+	ReconnectSeconds uint32 `protobuf:"varint,10,opt,name=reconnect_seconds,json=reconnectSeconds,proto3" json:"reconnect_seconds,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *RDP) Reset() {
+	*x = RDP{}
+	mi := &file_worker_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RDP) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RDP) ProtoMessage() {}
+
+func (x *RDP) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RDP.ProtoReflect.Descriptor instead.
+func (*RDP) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RDP) GetSecurity() string {
+	if x != nil {
+		return x.Security
+	}
+	return ""
+}
+
+func (x *RDP) GetRestrictedAdmin() bool {
+	if x != nil {
+		return x.RestrictedAdmin
+	}
+	return false
+}
+
+func (x *RDP) GetKerberosTicket() *KerberosTicket {
+	if x != nil {
+		return x.KerberosTicket
+	}
+	return nil
+}
+
+func (x *RDP) GetKeyboardLayout() uint32 {
+	if x != nil {
+		return x.KeyboardLayout
+	}
+	return 0
+}
+
+func (x *RDP) GetUnicodeKeys() bool {
+	if x != nil {
+		return x.UnicodeKeys
+	}
+	return false
+}
+
+func (x *RDP) GetColorDepth() uint32 {
+	if x != nil {
+		return x.ColorDepth
+	}
+	return 0
+}
+
+func (x *RDP) GetGraphics() []string {
+	if x != nil {
+		return x.Graphics
+	}
+	return nil
+}
+
+func (x *RDP) GetPerformance() *RDPPerformance {
+	if x != nil {
+		return x.Performance
+	}
+	return nil
+}
+
+func (x *RDP) GetLoadBalanceInfo() []byte {
+	if x != nil {
+		return x.LoadBalanceInfo
+	}
+	return nil
+}
+
+func (x *RDP) GetReconnectSeconds() uint32 {
+	if x != nil {
+		return x.ReconnectSeconds
+	}
+	return 0
+}
+
+// KerberosTicket is a ticket for the target and what is needed to use it. No code prints it.
+type KerberosTicket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Realm         string                 `protobuf:"bytes,1,opt,name=realm,proto3" json:"realm,omitempty"` // of the client
+	NameType      int32                  `protobuf:"varint,2,opt,name=name_type,json=nameType,proto3" json:"name_type,omitempty"`
+	Client        []string               `protobuf:"bytes,3,rep,name=client,proto3" json:"client,omitempty"` // the client's name, by components
+	Ticket        []byte                 `protobuf:"bytes,4,opt,name=ticket,proto3" json:"ticket,omitempty"` // Ticket ([RFC 4120] 5.3) in DER
+	KeyType       int32                  `protobuf:"varint,5,opt,name=key_type,json=keyType,proto3" json:"key_type,omitempty"`
+	Key           []byte                 `protobuf:"bytes,6,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KerberosTicket) Reset() {
+	*x = KerberosTicket{}
+	mi := &file_worker_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KerberosTicket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KerberosTicket) ProtoMessage() {}
+
+func (x *KerberosTicket) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KerberosTicket.ProtoReflect.Descriptor instead.
+func (*KerberosTicket) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *KerberosTicket) GetRealm() string {
+	if x != nil {
+		return x.Realm
+	}
+	return ""
+}
+
+func (x *KerberosTicket) GetNameType() int32 {
+	if x != nil {
+		return x.NameType
+	}
+	return 0
+}
+
+func (x *KerberosTicket) GetClient() []string {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *KerberosTicket) GetTicket() []byte {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
+func (x *KerberosTicket) GetKeyType() int32 {
+	if x != nil {
+		return x.KeyType
+	}
+	return 0
+}
+
+func (x *KerberosTicket) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+// RDPPerformance says what of its looks the target shows.
+type RDPPerformance struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Wallpaper     bool                   `protobuf:"varint,1,opt,name=wallpaper,proto3" json:"wallpaper,omitempty"`
+	Themes        bool                   `protobuf:"varint,2,opt,name=themes,proto3" json:"themes,omitempty"`
+	FontSmoothing bool                   `protobuf:"varint,3,opt,name=font_smoothing,json=fontSmoothing,proto3" json:"font_smoothing,omitempty"`
+	Composition   bool                   `protobuf:"varint,4,opt,name=composition,proto3" json:"composition,omitempty"`
+	Animations    bool                   `protobuf:"varint,5,opt,name=animations,proto3" json:"animations,omitempty"`
+	WindowDrag    bool                   `protobuf:"varint,6,opt,name=window_drag,json=windowDrag,proto3" json:"window_drag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RDPPerformance) Reset() {
+	*x = RDPPerformance{}
+	mi := &file_worker_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RDPPerformance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RDPPerformance) ProtoMessage() {}
+
+func (x *RDPPerformance) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RDPPerformance.ProtoReflect.Descriptor instead.
+func (*RDPPerformance) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RDPPerformance) GetWallpaper() bool {
+	if x != nil {
+		return x.Wallpaper
+	}
+	return false
+}
+
+func (x *RDPPerformance) GetThemes() bool {
+	if x != nil {
+		return x.Themes
+	}
+	return false
+}
+
+func (x *RDPPerformance) GetFontSmoothing() bool {
+	if x != nil {
+		return x.FontSmoothing
+	}
+	return false
+}
+
+func (x *RDPPerformance) GetComposition() bool {
+	if x != nil {
+		return x.Composition
+	}
+	return false
+}
+
+func (x *RDPPerformance) GetAnimations() bool {
+	if x != nil {
+		return x.Animations
+	}
+	return false
+}
+
+func (x *RDPPerformance) GetWindowDrag() bool {
+	if x != nil {
+		return x.WindowDrag
+	}
+	return false
+}
+
 type TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ServerName    string                 `protobuf:"bytes,1,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
-	CaPem         []byte                 `protobuf:"bytes,2,opt,name=ca_pem,json=caPem,proto3" json:"ca_pem,omitempty"` // empty: system roots
-	Fingerprint   string                 `protobuf:"bytes,3,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`  // SHA-256 of the certificate, hex; empty: verify
+	CaPem         []byte                 `protobuf:"bytes,2,opt,name=ca_pem,json=caPem,proto3" json:"ca_pem,omitempty"`           // empty: system roots
+	Fingerprint   string                 `protobuf:"bytes,3,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`            // SHA-256 of the certificate, hex; empty: verify
+	FirstUse      bool                   `protobuf:"varint,4,opt,name=first_use,json=firstUse,proto3" json:"first_use,omitempty"` // without fingerprint: take whichever it shows, and tell by Certificate
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TLS) Reset() {
 	*x = TLS{}
-	mi := &file_worker_proto_msgTypes[3]
+	mi := &file_worker_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +703,7 @@ func (x *TLS) String() string {
 func (*TLS) ProtoMessage() {}
 
 func (x *TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[3]
+	mi := &file_worker_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +716,7 @@ func (x *TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLS.ProtoReflect.Descriptor instead.
 func (*TLS) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{3}
+	return file_worker_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TLS) GetServerName() string {
@@ -435,6 +740,13 @@ func (x *TLS) GetFingerprint() string {
 	return ""
 }
 
+func (x *TLS) GetFirstUse() bool {
+	if x != nil {
+		return x.FirstUse
+	}
+	return false
+}
+
 type Encoding struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameRate     uint32                 `protobuf:"varint,1,opt,name=frame_rate,json=frameRate,proto3" json:"frame_rate,omitempty"`    // cap, frames a second
@@ -445,7 +757,7 @@ type Encoding struct {
 
 func (x *Encoding) Reset() {
 	*x = Encoding{}
-	mi := &file_worker_proto_msgTypes[4]
+	mi := &file_worker_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +769,7 @@ func (x *Encoding) String() string {
 func (*Encoding) ProtoMessage() {}
 
 func (x *Encoding) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[4]
+	mi := &file_worker_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +782,7 @@ func (x *Encoding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encoding.ProtoReflect.Descriptor instead.
 func (*Encoding) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{4}
+	return file_worker_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Encoding) GetFrameRate() uint32 {
@@ -498,7 +810,7 @@ type RecordingOptions struct {
 
 func (x *RecordingOptions) Reset() {
 	*x = RecordingOptions{}
-	mi := &file_worker_proto_msgTypes[5]
+	mi := &file_worker_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +822,7 @@ func (x *RecordingOptions) String() string {
 func (*RecordingOptions) ProtoMessage() {}
 
 func (x *RecordingOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[5]
+	mi := &file_worker_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +835,7 @@ func (x *RecordingOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordingOptions.ProtoReflect.Descriptor instead.
 func (*RecordingOptions) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{5}
+	return file_worker_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RecordingOptions) GetKeys() string {
@@ -557,7 +869,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +881,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +894,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{6}
+	return file_worker_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StartResponse) GetSandbox() string {
@@ -600,7 +912,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -612,7 +924,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -625,7 +937,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{7}
+	return file_worker_proto_rawDescGZIP(), []int{10}
 }
 
 type Event struct {
@@ -636,6 +948,7 @@ type Event struct {
 	//	*Event_FileClosed
 	//	*Event_Stats
 	//	*Event_Viewers
+	//	*Event_Certificate
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -643,7 +956,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +968,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +981,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{8}
+	return file_worker_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Event) GetEvent() isEvent_Event {
@@ -714,6 +1027,15 @@ func (x *Event) GetViewers() *ViewersChanged {
 	return nil
 }
 
+func (x *Event) GetCertificate() *Certificate {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Certificate); ok {
+			return x.Certificate
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -734,6 +1056,10 @@ type Event_Viewers struct {
 	Viewers *ViewersChanged `protobuf:"bytes,4,opt,name=viewers,proto3,oneof"`
 }
 
+type Event_Certificate struct {
+	Certificate *Certificate `protobuf:"bytes,5,opt,name=certificate,proto3,oneof"`
+}
+
 func (*Event_State) isEvent_Event() {}
 
 func (*Event_FileClosed) isEvent_Event() {}
@@ -741,6 +1067,53 @@ func (*Event_FileClosed) isEvent_Event() {}
 func (*Event_Stats) isEvent_Event() {}
 
 func (*Event_Viewers) isEvent_Event() {}
+
+func (*Event_Certificate) isEvent_Event() {}
+
+// Certificate tells which certificate was taken at first use, once the session is active. It comes once at most.
+type Certificate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Fingerprint   string                 `protobuf:"bytes,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"` // SHA-256 of the certificate, hex
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certificate) Reset() {
+	*x = Certificate{}
+	mi := &file_worker_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certificate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certificate) ProtoMessage() {}
+
+func (x *Certificate) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
+func (*Certificate) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Certificate) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
 
 type StateChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -756,7 +1129,7 @@ type StateChanged struct {
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +1141,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +1154,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{9}
+	return file_worker_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StateChanged) GetState() State {
@@ -836,7 +1209,7 @@ type FileClosed struct {
 
 func (x *FileClosed) Reset() {
 	*x = FileClosed{}
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +1221,7 @@ func (x *FileClosed) String() string {
 func (*FileClosed) ProtoMessage() {}
 
 func (x *FileClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +1234,7 @@ func (x *FileClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileClosed.ProtoReflect.Descriptor instead.
 func (*FileClosed) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{10}
+	return file_worker_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FileClosed) GetName() string {
@@ -886,7 +1259,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +1271,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1284,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{11}
+	return file_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Stats) GetFrames() uint64 {
@@ -972,7 +1345,7 @@ type ViewersChanged struct {
 
 func (x *ViewersChanged) Reset() {
 	*x = ViewersChanged{}
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1357,7 @@ func (x *ViewersChanged) String() string {
 func (*ViewersChanged) ProtoMessage() {}
 
 func (x *ViewersChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1370,7 @@ func (x *ViewersChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewersChanged.ProtoReflect.Descriptor instead.
 func (*ViewersChanged) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ViewersChanged) GetViewers() []*Viewer {
@@ -1019,7 +1392,7 @@ type Viewer struct {
 
 func (x *Viewer) Reset() {
 	*x = Viewer{}
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1404,7 @@ func (x *Viewer) String() string {
 func (*Viewer) ProtoMessage() {}
 
 func (x *Viewer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1417,7 @@ func (x *Viewer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Viewer.ProtoReflect.Descriptor instead.
 func (*Viewer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Viewer) GetId() string {
@@ -1083,7 +1456,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1468,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1481,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_proto_rawDescGZIP(), []int{18}
 }
 
 type PingResponse struct {
@@ -1119,7 +1492,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1504,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1517,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_proto_rawDescGZIP(), []int{19}
 }
 
 type OfferRequest struct {
@@ -1159,7 +1532,7 @@ type OfferRequest struct {
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1544,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1557,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OfferRequest) GetPerson() *Person {
@@ -1225,7 +1598,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1610,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1623,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *OfferResponse) GetViewerId() string {
@@ -1277,7 +1650,7 @@ type AddCandidatesRequest struct {
 
 func (x *AddCandidatesRequest) Reset() {
 	*x = AddCandidatesRequest{}
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1662,7 @@ func (x *AddCandidatesRequest) String() string {
 func (*AddCandidatesRequest) ProtoMessage() {}
 
 func (x *AddCandidatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1675,7 @@ func (x *AddCandidatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCandidatesRequest.ProtoReflect.Descriptor instead.
 func (*AddCandidatesRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddCandidatesRequest) GetViewerId() string {
@@ -1327,7 +1700,7 @@ type AddCandidatesResponse struct {
 
 func (x *AddCandidatesResponse) Reset() {
 	*x = AddCandidatesResponse{}
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1339,7 +1712,7 @@ func (x *AddCandidatesResponse) String() string {
 func (*AddCandidatesResponse) ProtoMessage() {}
 
 func (x *AddCandidatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1352,7 +1725,7 @@ func (x *AddCandidatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCandidatesResponse.ProtoReflect.Descriptor instead.
 func (*AddCandidatesResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_proto_rawDescGZIP(), []int{23}
 }
 
 type CloseViewerRequest struct {
@@ -1365,7 +1738,7 @@ type CloseViewerRequest struct {
 
 func (x *CloseViewerRequest) Reset() {
 	*x = CloseViewerRequest{}
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1377,7 +1750,7 @@ func (x *CloseViewerRequest) String() string {
 func (*CloseViewerRequest) ProtoMessage() {}
 
 func (x *CloseViewerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1763,7 @@ func (x *CloseViewerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseViewerRequest.ProtoReflect.Descriptor instead.
 func (*CloseViewerRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CloseViewerRequest) GetViewerId() string {
@@ -1415,7 +1788,7 @@ type CloseViewerResponse struct {
 
 func (x *CloseViewerResponse) Reset() {
 	*x = CloseViewerResponse{}
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1427,7 +1800,7 @@ func (x *CloseViewerResponse) String() string {
 func (*CloseViewerResponse) ProtoMessage() {}
 
 func (x *CloseViewerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1440,7 +1813,7 @@ func (x *CloseViewerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseViewerResponse.ProtoReflect.Descriptor instead.
 func (*CloseViewerResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_proto_rawDescGZIP(), []int{25}
 }
 
 type TerminateRequest struct {
@@ -1453,7 +1826,7 @@ type TerminateRequest struct {
 
 func (x *TerminateRequest) Reset() {
 	*x = TerminateRequest{}
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1838,7 @@ func (x *TerminateRequest) String() string {
 func (*TerminateRequest) ProtoMessage() {}
 
 func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1851,7 @@ func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminateRequest.ProtoReflect.Descriptor instead.
 func (*TerminateRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TerminateRequest) GetCode() string {
@@ -1503,7 +1876,7 @@ type TerminateResponse struct {
 
 func (x *TerminateResponse) Reset() {
 	*x = TerminateResponse{}
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1515,7 +1888,7 @@ func (x *TerminateResponse) String() string {
 func (*TerminateResponse) ProtoMessage() {}
 
 func (x *TerminateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1528,7 +1901,7 @@ func (x *TerminateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminateResponse.ProtoReflect.Descriptor instead.
 func (*TerminateResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_proto_rawDescGZIP(), []int{27}
 }
 
 var File_worker_proto protoreflect.FileDescriptor
@@ -1551,7 +1924,7 @@ const file_worker_proto_rawDesc = "" +
 	" \x01(\rR\x14orphanTimeoutSeconds\",\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"\xee\x02\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\xb0\x03\n" +
 	"\x06Target\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -1564,12 +1937,45 @@ const file_worker_proto_rawDesc = "" +
 	"\tview_only\x18\t \x01(\bR\bviewOnly\x12.\n" +
 	"\x13clipboard_to_target\x18\n" +
 	" \x01(\bR\x11clipboardToTarget\x122\n" +
-	"\x15clipboard_from_target\x18\v \x01(\bR\x13clipboardFromTarget\"_\n" +
+	"\x15clipboard_from_target\x18\v \x01(\bR\x13clipboardFromTarget\x12\x16\n" +
+	"\x06domain\x18\f \x01(\tR\x06domain\x12(\n" +
+	"\x03rdp\x18\r \x01(\v2\x16.vitrine.worker.v1.RDPR\x03rdp\"\xbf\x03\n" +
+	"\x03RDP\x12\x1a\n" +
+	"\bsecurity\x18\x01 \x01(\tR\bsecurity\x12)\n" +
+	"\x10restricted_admin\x18\x02 \x01(\bR\x0frestrictedAdmin\x12J\n" +
+	"\x0fkerberos_ticket\x18\x03 \x01(\v2!.vitrine.worker.v1.KerberosTicketR\x0ekerberosTicket\x12'\n" +
+	"\x0fkeyboard_layout\x18\x04 \x01(\rR\x0ekeyboardLayout\x12!\n" +
+	"\funicode_keys\x18\x05 \x01(\bR\vunicodeKeys\x12\x1f\n" +
+	"\vcolor_depth\x18\x06 \x01(\rR\n" +
+	"colorDepth\x12\x1a\n" +
+	"\bgraphics\x18\a \x03(\tR\bgraphics\x12C\n" +
+	"\vperformance\x18\b \x01(\v2!.vitrine.worker.v1.RDPPerformanceR\vperformance\x12*\n" +
+	"\x11load_balance_info\x18\t \x01(\fR\x0floadBalanceInfo\x12+\n" +
+	"\x11reconnect_seconds\x18\n" +
+	" \x01(\rR\x10reconnectSeconds\"\xa0\x01\n" +
+	"\x0eKerberosTicket\x12\x14\n" +
+	"\x05realm\x18\x01 \x01(\tR\x05realm\x12\x1b\n" +
+	"\tname_type\x18\x02 \x01(\x05R\bnameType\x12\x16\n" +
+	"\x06client\x18\x03 \x03(\tR\x06client\x12\x16\n" +
+	"\x06ticket\x18\x04 \x01(\fR\x06ticket\x12\x19\n" +
+	"\bkey_type\x18\x05 \x01(\x05R\akeyType\x12\x10\n" +
+	"\x03key\x18\x06 \x01(\fR\x03key\"\xd0\x01\n" +
+	"\x0eRDPPerformance\x12\x1c\n" +
+	"\twallpaper\x18\x01 \x01(\bR\twallpaper\x12\x16\n" +
+	"\x06themes\x18\x02 \x01(\bR\x06themes\x12%\n" +
+	"\x0efont_smoothing\x18\x03 \x01(\bR\rfontSmoothing\x12 \n" +
+	"\vcomposition\x18\x04 \x01(\bR\vcomposition\x12\x1e\n" +
+	"\n" +
+	"animations\x18\x05 \x01(\bR\n" +
+	"animations\x12\x1f\n" +
+	"\vwindow_drag\x18\x06 \x01(\bR\n" +
+	"windowDrag\"|\n" +
 	"\x03TLS\x12\x1f\n" +
 	"\vserver_name\x18\x01 \x01(\tR\n" +
 	"serverName\x12\x15\n" +
 	"\x06ca_pem\x18\x02 \x01(\fR\x05caPem\x12 \n" +
-	"\vfingerprint\x18\x03 \x01(\tR\vfingerprint\"J\n" +
+	"\vfingerprint\x18\x03 \x01(\tR\vfingerprint\x12\x1b\n" +
+	"\tfirst_use\x18\x04 \x01(\bR\bfirstUse\"J\n" +
 	"\bEncoding\x12\x1d\n" +
 	"\n" +
 	"frame_rate\x18\x01 \x01(\rR\tframeRate\x12\x1f\n" +
@@ -1581,14 +1987,17 @@ const file_worker_proto_rawDesc = "" +
 	"\x0fmax_spool_bytes\x18\x03 \x01(\x04R\rmaxSpoolBytes\")\n" +
 	"\rStartResponse\x12\x18\n" +
 	"\asandbox\x18\x01 \x01(\tR\asandbox\"\x0e\n" +
-	"\fWatchRequest\"\xfc\x01\n" +
+	"\fWatchRequest\"\xc0\x02\n" +
 	"\x05Event\x127\n" +
 	"\x05state\x18\x01 \x01(\v2\x1f.vitrine.worker.v1.StateChangedH\x00R\x05state\x12@\n" +
 	"\vfile_closed\x18\x02 \x01(\v2\x1d.vitrine.worker.v1.FileClosedH\x00R\n" +
 	"fileClosed\x120\n" +
 	"\x05stats\x18\x03 \x01(\v2\x18.vitrine.worker.v1.StatsH\x00R\x05stats\x12=\n" +
-	"\aviewers\x18\x04 \x01(\v2!.vitrine.worker.v1.ViewersChangedH\x00R\aviewersB\a\n" +
-	"\x05event\"\xbd\x01\n" +
+	"\aviewers\x18\x04 \x01(\v2!.vitrine.worker.v1.ViewersChangedH\x00R\aviewers\x12B\n" +
+	"\vcertificate\x18\x05 \x01(\v2\x1e.vitrine.worker.v1.CertificateH\x00R\vcertificateB\a\n" +
+	"\x05event\"/\n" +
+	"\vCertificate\x12 \n" +
+	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\"\xbd\x01\n" +
 	"\fStateChanged\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.vitrine.worker.v1.StateR\x05state\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
@@ -1665,67 +2074,75 @@ func file_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_worker_proto_goTypes = []any{
 	(State)(0),                    // 0: vitrine.worker.v1.State
 	(*StartRequest)(nil),          // 1: vitrine.worker.v1.StartRequest
 	(*Person)(nil),                // 2: vitrine.worker.v1.Person
 	(*Target)(nil),                // 3: vitrine.worker.v1.Target
-	(*TLS)(nil),                   // 4: vitrine.worker.v1.TLS
-	(*Encoding)(nil),              // 5: vitrine.worker.v1.Encoding
-	(*RecordingOptions)(nil),      // 6: vitrine.worker.v1.RecordingOptions
-	(*StartResponse)(nil),         // 7: vitrine.worker.v1.StartResponse
-	(*WatchRequest)(nil),          // 8: vitrine.worker.v1.WatchRequest
-	(*Event)(nil),                 // 9: vitrine.worker.v1.Event
-	(*StateChanged)(nil),          // 10: vitrine.worker.v1.StateChanged
-	(*FileClosed)(nil),            // 11: vitrine.worker.v1.FileClosed
-	(*Stats)(nil),                 // 12: vitrine.worker.v1.Stats
-	(*ViewersChanged)(nil),        // 13: vitrine.worker.v1.ViewersChanged
-	(*Viewer)(nil),                // 14: vitrine.worker.v1.Viewer
-	(*PingRequest)(nil),           // 15: vitrine.worker.v1.PingRequest
-	(*PingResponse)(nil),          // 16: vitrine.worker.v1.PingResponse
-	(*OfferRequest)(nil),          // 17: vitrine.worker.v1.OfferRequest
-	(*OfferResponse)(nil),         // 18: vitrine.worker.v1.OfferResponse
-	(*AddCandidatesRequest)(nil),  // 19: vitrine.worker.v1.AddCandidatesRequest
-	(*AddCandidatesResponse)(nil), // 20: vitrine.worker.v1.AddCandidatesResponse
-	(*CloseViewerRequest)(nil),    // 21: vitrine.worker.v1.CloseViewerRequest
-	(*CloseViewerResponse)(nil),   // 22: vitrine.worker.v1.CloseViewerResponse
-	(*TerminateRequest)(nil),      // 23: vitrine.worker.v1.TerminateRequest
-	(*TerminateResponse)(nil),     // 24: vitrine.worker.v1.TerminateResponse
+	(*RDP)(nil),                   // 4: vitrine.worker.v1.RDP
+	(*KerberosTicket)(nil),        // 5: vitrine.worker.v1.KerberosTicket
+	(*RDPPerformance)(nil),        // 6: vitrine.worker.v1.RDPPerformance
+	(*TLS)(nil),                   // 7: vitrine.worker.v1.TLS
+	(*Encoding)(nil),              // 8: vitrine.worker.v1.Encoding
+	(*RecordingOptions)(nil),      // 9: vitrine.worker.v1.RecordingOptions
+	(*StartResponse)(nil),         // 10: vitrine.worker.v1.StartResponse
+	(*WatchRequest)(nil),          // 11: vitrine.worker.v1.WatchRequest
+	(*Event)(nil),                 // 12: vitrine.worker.v1.Event
+	(*Certificate)(nil),           // 13: vitrine.worker.v1.Certificate
+	(*StateChanged)(nil),          // 14: vitrine.worker.v1.StateChanged
+	(*FileClosed)(nil),            // 15: vitrine.worker.v1.FileClosed
+	(*Stats)(nil),                 // 16: vitrine.worker.v1.Stats
+	(*ViewersChanged)(nil),        // 17: vitrine.worker.v1.ViewersChanged
+	(*Viewer)(nil),                // 18: vitrine.worker.v1.Viewer
+	(*PingRequest)(nil),           // 19: vitrine.worker.v1.PingRequest
+	(*PingResponse)(nil),          // 20: vitrine.worker.v1.PingResponse
+	(*OfferRequest)(nil),          // 21: vitrine.worker.v1.OfferRequest
+	(*OfferResponse)(nil),         // 22: vitrine.worker.v1.OfferResponse
+	(*AddCandidatesRequest)(nil),  // 23: vitrine.worker.v1.AddCandidatesRequest
+	(*AddCandidatesResponse)(nil), // 24: vitrine.worker.v1.AddCandidatesResponse
+	(*CloseViewerRequest)(nil),    // 25: vitrine.worker.v1.CloseViewerRequest
+	(*CloseViewerResponse)(nil),   // 26: vitrine.worker.v1.CloseViewerResponse
+	(*TerminateRequest)(nil),      // 27: vitrine.worker.v1.TerminateRequest
+	(*TerminateResponse)(nil),     // 28: vitrine.worker.v1.TerminateResponse
 }
 var file_worker_proto_depIdxs = []int32{
 	2,  // 0: vitrine.worker.v1.StartRequest.user:type_name -> vitrine.worker.v1.Person
 	3,  // 1: vitrine.worker.v1.StartRequest.target:type_name -> vitrine.worker.v1.Target
-	5,  // 2: vitrine.worker.v1.StartRequest.encoding:type_name -> vitrine.worker.v1.Encoding
-	6,  // 3: vitrine.worker.v1.StartRequest.recording:type_name -> vitrine.worker.v1.RecordingOptions
-	4,  // 4: vitrine.worker.v1.Target.tls:type_name -> vitrine.worker.v1.TLS
-	10, // 5: vitrine.worker.v1.Event.state:type_name -> vitrine.worker.v1.StateChanged
-	11, // 6: vitrine.worker.v1.Event.file_closed:type_name -> vitrine.worker.v1.FileClosed
-	12, // 7: vitrine.worker.v1.Event.stats:type_name -> vitrine.worker.v1.Stats
-	13, // 8: vitrine.worker.v1.Event.viewers:type_name -> vitrine.worker.v1.ViewersChanged
-	0,  // 9: vitrine.worker.v1.StateChanged.state:type_name -> vitrine.worker.v1.State
-	14, // 10: vitrine.worker.v1.ViewersChanged.viewers:type_name -> vitrine.worker.v1.Viewer
-	2,  // 11: vitrine.worker.v1.Viewer.person:type_name -> vitrine.worker.v1.Person
-	2,  // 12: vitrine.worker.v1.OfferRequest.person:type_name -> vitrine.worker.v1.Person
-	1,  // 13: vitrine.worker.v1.Worker.Start:input_type -> vitrine.worker.v1.StartRequest
-	8,  // 14: vitrine.worker.v1.Worker.Watch:input_type -> vitrine.worker.v1.WatchRequest
-	15, // 15: vitrine.worker.v1.Worker.Ping:input_type -> vitrine.worker.v1.PingRequest
-	17, // 16: vitrine.worker.v1.Worker.Offer:input_type -> vitrine.worker.v1.OfferRequest
-	19, // 17: vitrine.worker.v1.Worker.AddCandidates:input_type -> vitrine.worker.v1.AddCandidatesRequest
-	21, // 18: vitrine.worker.v1.Worker.CloseViewer:input_type -> vitrine.worker.v1.CloseViewerRequest
-	23, // 19: vitrine.worker.v1.Worker.Terminate:input_type -> vitrine.worker.v1.TerminateRequest
-	7,  // 20: vitrine.worker.v1.Worker.Start:output_type -> vitrine.worker.v1.StartResponse
-	9,  // 21: vitrine.worker.v1.Worker.Watch:output_type -> vitrine.worker.v1.Event
-	16, // 22: vitrine.worker.v1.Worker.Ping:output_type -> vitrine.worker.v1.PingResponse
-	18, // 23: vitrine.worker.v1.Worker.Offer:output_type -> vitrine.worker.v1.OfferResponse
-	20, // 24: vitrine.worker.v1.Worker.AddCandidates:output_type -> vitrine.worker.v1.AddCandidatesResponse
-	22, // 25: vitrine.worker.v1.Worker.CloseViewer:output_type -> vitrine.worker.v1.CloseViewerResponse
-	24, // 26: vitrine.worker.v1.Worker.Terminate:output_type -> vitrine.worker.v1.TerminateResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	8,  // 2: vitrine.worker.v1.StartRequest.encoding:type_name -> vitrine.worker.v1.Encoding
+	9,  // 3: vitrine.worker.v1.StartRequest.recording:type_name -> vitrine.worker.v1.RecordingOptions
+	7,  // 4: vitrine.worker.v1.Target.tls:type_name -> vitrine.worker.v1.TLS
+	4,  // 5: vitrine.worker.v1.Target.rdp:type_name -> vitrine.worker.v1.RDP
+	5,  // 6: vitrine.worker.v1.RDP.kerberos_ticket:type_name -> vitrine.worker.v1.KerberosTicket
+	6,  // 7: vitrine.worker.v1.RDP.performance:type_name -> vitrine.worker.v1.RDPPerformance
+	14, // 8: vitrine.worker.v1.Event.state:type_name -> vitrine.worker.v1.StateChanged
+	15, // 9: vitrine.worker.v1.Event.file_closed:type_name -> vitrine.worker.v1.FileClosed
+	16, // 10: vitrine.worker.v1.Event.stats:type_name -> vitrine.worker.v1.Stats
+	17, // 11: vitrine.worker.v1.Event.viewers:type_name -> vitrine.worker.v1.ViewersChanged
+	13, // 12: vitrine.worker.v1.Event.certificate:type_name -> vitrine.worker.v1.Certificate
+	0,  // 13: vitrine.worker.v1.StateChanged.state:type_name -> vitrine.worker.v1.State
+	18, // 14: vitrine.worker.v1.ViewersChanged.viewers:type_name -> vitrine.worker.v1.Viewer
+	2,  // 15: vitrine.worker.v1.Viewer.person:type_name -> vitrine.worker.v1.Person
+	2,  // 16: vitrine.worker.v1.OfferRequest.person:type_name -> vitrine.worker.v1.Person
+	1,  // 17: vitrine.worker.v1.Worker.Start:input_type -> vitrine.worker.v1.StartRequest
+	11, // 18: vitrine.worker.v1.Worker.Watch:input_type -> vitrine.worker.v1.WatchRequest
+	19, // 19: vitrine.worker.v1.Worker.Ping:input_type -> vitrine.worker.v1.PingRequest
+	21, // 20: vitrine.worker.v1.Worker.Offer:input_type -> vitrine.worker.v1.OfferRequest
+	23, // 21: vitrine.worker.v1.Worker.AddCandidates:input_type -> vitrine.worker.v1.AddCandidatesRequest
+	25, // 22: vitrine.worker.v1.Worker.CloseViewer:input_type -> vitrine.worker.v1.CloseViewerRequest
+	27, // 23: vitrine.worker.v1.Worker.Terminate:input_type -> vitrine.worker.v1.TerminateRequest
+	10, // 24: vitrine.worker.v1.Worker.Start:output_type -> vitrine.worker.v1.StartResponse
+	12, // 25: vitrine.worker.v1.Worker.Watch:output_type -> vitrine.worker.v1.Event
+	20, // 26: vitrine.worker.v1.Worker.Ping:output_type -> vitrine.worker.v1.PingResponse
+	22, // 27: vitrine.worker.v1.Worker.Offer:output_type -> vitrine.worker.v1.OfferResponse
+	24, // 28: vitrine.worker.v1.Worker.AddCandidates:output_type -> vitrine.worker.v1.AddCandidatesResponse
+	26, // 29: vitrine.worker.v1.Worker.CloseViewer:output_type -> vitrine.worker.v1.CloseViewerResponse
+	28, // 30: vitrine.worker.v1.Worker.Terminate:output_type -> vitrine.worker.v1.TerminateResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_worker_proto_init() }
@@ -1733,11 +2150,12 @@ func file_worker_proto_init() {
 	if File_worker_proto != nil {
 		return
 	}
-	file_worker_proto_msgTypes[8].OneofWrappers = []any{
+	file_worker_proto_msgTypes[11].OneofWrappers = []any{
 		(*Event_State)(nil),
 		(*Event_FileClosed)(nil),
 		(*Event_Stats)(nil),
 		(*Event_Viewers)(nil),
+		(*Event_Certificate)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1745,7 +2163,7 @@ func file_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_proto_rawDesc), len(file_worker_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
