@@ -50,11 +50,15 @@ func activationPDUs(t testing.TB) []pduCase {
 			c.open = true
 			return c
 		}(),
-		{name: "nothing", bytes: unhex(t, "ea030100 0400 0400 52445000 0000 0000 00000000"), open: true,
-			pdu: &DemandActive{ShareID: 0x103ea, Capabilities: []Capability{}}},
+		{
+			name: "nothing", bytes: unhex(t, "ea030100 0400 0400 52445000 0000 0000 00000000"), open: true,
+			pdu: &DemandActive{ShareID: 0x103ea, Capabilities: []Capability{}},
+		},
 		// FreeRDP and old servers count the combined length in ways of their own.
-		{name: "with a wrong combined length", bytes: unhex(t, "ea030100 0000 0400 0100 0000 1b000600 0100"), once: true, open: true,
-			pdu: &DemandActive{ShareID: 0x103ea, Capabilities: []Capability{&LargePointerCapability{Flags: 1}}}},
+		{
+			name: "with a wrong combined length", bytes: unhex(t, "ea030100 0000 0400 0100 0000 1b000600 0100"), once: true, open: true,
+			pdu: &DemandActive{ShareID: 0x103ea, Capabilities: []Capability{&LargePointerCapability{Flags: 1}}},
+		},
 	}
 }
 

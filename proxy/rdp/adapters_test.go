@@ -44,7 +44,7 @@ func example(t testing.TB, section string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range strings.Split(string(all), "\n-- ") {
+	for part := range strings.SplitSeq(string(all), "\n-- ") {
 		title, body, _ := strings.Cut(part, "\n")
 		if strings.HasPrefix(title, section+" ") {
 			return unhex(t, body)

@@ -16,18 +16,24 @@ func bitmapPDUs(t testing.TB) []pduCase {
 	}
 	return []pduCase{
 		{name: "none", bytes: unhex(t, "0100 0000"), pdu: &bitmaps{}, open: true},
-		{name: "raw and compressed", bytes: unhex(t, `0100 0200
+		{
+			name: "raw and compressed", bytes: unhex(t, `0100 0200
 			0a00 1400 0b00 1400 0200 0100 2000 0000 0400 01020304
 			0000 0000 ff07 ff07 0008 0008 1000 0104 0100 aa`), open: true,
 			pdu: &bitmaps{[]Bitmap{
 				{Dest: image.Rect(10, 20, 12, 21), Width: 2, Height: 1, BitsPerPixel: 32, Data: []byte{1, 2, 3, 4}},
 				{Dest: image.Rect(0, 0, 2048, 2048), Width: 2048, Height: 2048, BitsPerPixel: 16, Compressed: true, Data: []byte{0xaa}},
-			}}},
-		{name: "with a compression header", bytes: unhex(t, `0100 0100
+			}},
+		},
+		{
+			name: "with a compression header", bytes: unhex(t, `0100 0100
 			0000 0000 0000 0000 0400 0100 1000 0100 0900 0000010004000800 bb`), open: true, once: true,
-			pdu: &bitmaps{[]Bitmap{{Dest: image.Rect(0, 0, 1, 1), Width: 4, Height: 1, BitsPerPixel: 16, Compressed: true, Data: []byte{0xbb}}}}},
-		{name: "at the far corner", bytes: unhex(t, "0100 0100 ffff ffff ffff ffff 0100 0100 1800 0000 0000"), open: true,
-			pdu: &bitmaps{[]Bitmap{{Dest: image.Rect(65535, 65535, 65536, 65536), Width: 1, Height: 1, BitsPerPixel: 24, Data: []byte{}}}}},
+			pdu: &bitmaps{[]Bitmap{{Dest: image.Rect(0, 0, 1, 1), Width: 4, Height: 1, BitsPerPixel: 16, Compressed: true, Data: []byte{0xbb}}}},
+		},
+		{
+			name: "at the far corner", bytes: unhex(t, "0100 0100 ffff ffff ffff ffff 0100 0100 1800 0000 0000"), open: true,
+			pdu: &bitmaps{[]Bitmap{{Dest: image.Rect(65535, 65535, 65536, 65536), Width: 1, Height: 1, BitsPerPixel: 24, Data: []byte{}}}},
+		},
 		{name: "palette", bytes: raw, pdu: &palette, open: true},
 	}
 }

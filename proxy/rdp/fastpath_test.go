@@ -11,14 +11,22 @@ import (
 func updatePDUs(t testing.TB) []pduCase {
 	return []pduCase{
 		{name: "one", bytes: unhex(t, "00 8008 0b 0200 abcd"), pdu: &updates{[]Update{{UpdatePointerNew, []byte{0xab, 0xcd}}}}},
-		{name: "two in one PDU", bytes: unhex(t, "00 0c 05 0000 03 0000 01 0100 aa"), once: true,
-			pdu: &updates{[]Update{{UpdatePointerHidden, []byte{}}, {UpdateSynchronize, []byte{}}, {UpdateBitmap, []byte{0xaa}}}}},
-		{name: "in three fragments", bytes: unhex(t, "00 06 24 0100 01  00 06 34 0100 02  00 06 14 0100 03"), once: true,
-			pdu: &updates{[]Update{{UpdateSurfaceCommands, []byte{1, 2, 3}}}}},
-		{name: "in fragments of one PDU", bytes: unhex(t, "00 0a 24 0100 01 14 0100 02"), once: true,
-			pdu: &updates{[]Update{{UpdateSurfaceCommands, []byte{1, 2}}}}},
-		{name: "in empty fragments", bytes: unhex(t, "00 08 25 0000 15 0000"), once: true,
-			pdu: &updates{[]Update{{UpdatePointerHidden, []byte{}}}}},
+		{
+			name: "two in one PDU", bytes: unhex(t, "00 0c 05 0000 03 0000 01 0100 aa"), once: true,
+			pdu: &updates{[]Update{{UpdatePointerHidden, []byte{}}, {UpdateSynchronize, []byte{}}, {UpdateBitmap, []byte{0xaa}}}},
+		},
+		{
+			name: "in three fragments", bytes: unhex(t, "00 06 24 0100 01  00 06 34 0100 02  00 06 14 0100 03"), once: true,
+			pdu: &updates{[]Update{{UpdateSurfaceCommands, []byte{1, 2, 3}}}},
+		},
+		{
+			name: "in fragments of one PDU", bytes: unhex(t, "00 0a 24 0100 01 14 0100 02"), once: true,
+			pdu: &updates{[]Update{{UpdateSurfaceCommands, []byte{1, 2}}}},
+		},
+		{
+			name: "in empty fragments", bytes: unhex(t, "00 08 25 0000 15 0000"), once: true,
+			pdu: &updates{[]Update{{UpdatePointerHidden, []byte{}}}},
+		},
 		written("as large as a PDU", &updates{[]Update{{UpdateSurfaceCommands, bytes.Repeat([]byte{1}, maxFragment)}}}),
 		written("larger than a PDU", &updates{[]Update{{UpdateBitmap, bytes.Repeat([]byte{1}, 2*maxFragment+1)}, {UpdateBitmap, []byte{2}}}}),
 	}

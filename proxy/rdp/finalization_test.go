@@ -18,12 +18,16 @@ func finalizationPDUs(t testing.TB) []pduCase {
 		{name: "acknowledge", bytes: unhex(t, "04030201"), pdu: &frameAck{0x01020304}, open: true},
 		{name: "another connection", bytes: unhex(t, "05000000"), pdu: &errorInfo{ErrorInfoOtherConnection}, open: true},
 		{name: "4.3.3", bytes: example(t, "4.3.3")[shareHeader+shareDataHeader:], open: true, pdu: &SaveSessionInfo{Cookie: exampleCookie(t)}},
-		{name: "plain notification", bytes: append(unhex(t, "02000000"), make([]byte, 576)...), open: true,
-			pdu: &SaveSessionInfo{LoggedOn: true}},
+		{
+			name: "plain notification", bytes: append(unhex(t, "02000000"), make([]byte, 576)...), open: true,
+			pdu: &SaveSessionInfo{LoggedOn: true},
+		},
 		{name: "first version", bytes: unhex(t, "00000000"), once: true, open: true, pdu: &SaveSessionInfo{LoggedOn: true}},
 		{name: "long version", bytes: unhex(t, "01000000"), once: true, open: true, pdu: &SaveSessionInfo{LoggedOn: true}},
-		{name: "logon error", bytes: append(unhex(t, "03000000 1200 02000000 08000000 06000000 15000000"), make([]byte, 570)...), open: true,
-			pdu: &SaveSessionInfo{HasError: true, LogonError: 6, LogonErrorData: 21}},
+		{
+			name: "logon error", bytes: append(unhex(t, "03000000 1200 02000000 08000000 06000000 15000000"), make([]byte, 570)...), open: true,
+			pdu: &SaveSessionInfo{HasError: true, LogonError: 6, LogonErrorData: 21},
+		},
 	}
 }
 
@@ -48,8 +52,10 @@ func TestSaveSessionInfoMalformed(t *testing.T) {
 	refuseAll(t, []malformed{
 		{"type 4", s, unhex(t, "04000000"), "type 4"},
 		{"cookie cut", s, unhex(t, "03000000 2600 01000000 1c000000 1c000000 01000000 02000000 a802"), "TS_SAVE_SESSION_INFO_PDU_DATA"},
-		{"cookie of 29 bytes", s, append(unhex(t, "03000000 2600 01000000 1d000000 1d000000 01000000"), make([]byte, 30)...),
-			"auto-reconnect cookie of 29 bytes"},
+		{
+			"cookie of 29 bytes", s, append(unhex(t, "03000000 2600 01000000 1d000000 1d000000 01000000"), make([]byte, 30)...),
+			"auto-reconnect cookie of 29 bytes",
+		},
 		{"errors cut", s, unhex(t, "03000000 1200 02000000 08000000 06000000"), "TS_SAVE_SESSION_INFO_PDU_DATA"},
 	})
 }

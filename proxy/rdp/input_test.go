@@ -20,8 +20,10 @@ func inputPDUs(t testing.TB) []pduCase {
 	return []pduCase{
 		// The example is encrypted; this is what was.
 		{name: "4.7", bytes: unhex(t, "04 800a 20 0008 ab02 6f01"), pdu: &fastInput{[]InputEvent{{Kind: InputMouse, Flags: MouseMove, X: 683, Y: 367}}}},
-		{name: "every kind", bytes: unhex(t, `1c 8020 001e 031d 81ac20 66 20 0008 ab01 6f01 20 8803 0100 0200 40 0280 0300 0400`),
-			pdu: &fastInput{events}},
+		{
+			name: "every kind", bytes: unhex(t, `1c 8020 001e 031d 81ac20 66 20 0008 ab01 6f01 20 8803 0100 0200 40 0280 0300 0400`),
+			pdu: &fastInput{events},
+		},
 		{name: "sixteen events", bytes: append(unhex(t, "00 8024 10"), []byte{
 			0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e, 0, 0x1e,
 		}...), pdu: &fastInput{many}},
@@ -35,8 +37,10 @@ func inputPDUs(t testing.TB) []pduCase {
 			00000000 0180 0008 ab01 6f01
 			00000000 0180 8803 0100 0200
 			00000000 0280 0280 0300 0400`), pdu: &slowInput{events}, open: true},
-		{name: "slow, with an unused event", bytes: unhex(t, "02000000 00000000 0200 000000000000 00000000 0400 0042 4500 0000"), once: true, open: true,
-			pdu: &slowInput{[]InputEvent{{Kind: InputScancode, Flags: KeyExtended1, Code: 0x45}}}},
+		{
+			name: "slow, with an unused event", bytes: unhex(t, "02000000 00000000 0200 000000000000 00000000 0400 0042 4500 0000"), once: true, open: true,
+			pdu: &slowInput{[]InputEvent{{Kind: InputScancode, Flags: KeyExtended1, Code: 0x45}}},
+		},
 		{name: "slow, nothing", bytes: unhex(t, "00000000"), pdu: &slowInput{}, open: true},
 	}
 }

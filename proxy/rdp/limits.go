@@ -4,8 +4,6 @@ package rdp
 const (
 	// MaxFrame bounds a PDU in bytes: a TPKT length has 16 bits, a fast-path length 15.
 	MaxFrame = 1<<16 - 1
-	// maxNegotiation bounds the variable part of an X.224 connection request in bytes: its length indicator has 8 bits.
-	maxNegotiation = 255
 	// MaxChannels bounds the static virtual channels ([MS-RDPBCGR] 2.2.1.3.4: at most 31).
 	MaxChannels = 31
 	// maxCapabilitySets bounds the sets of one PDU; there are 30 types.

@@ -12,16 +12,26 @@ import (
 
 func pointerPDUs(t testing.TB) []pduCase {
 	return []pduCase{
-		{name: "colour", bytes: unhex(t, "0300 0100 0200 0100 0100 0200 0400 aabbcc00 8000"), open: true, pdu: &pointer{UpdatePointerColor,
-			PointerShape{3, image.Pt(1, 2), 1, 1, 24, []byte{0xaa, 0xbb, 0xcc, 0}, []byte{0x80, 0}}}},
-		{name: "new", bytes: unhex(t, "2000 0300 0100 0200 0100 0100 0200 0400 aabbccdd 8000"), open: true, pdu: &pointer{UpdatePointerNew,
-			PointerShape{3, image.Pt(1, 2), 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{0x80, 0}}}},
-		{name: "large", bytes: unhex(t, "2000 0300 0100 0200 0100 0100 02000000 04000000 aabbccdd 8000"), open: true, pdu: &pointer{UpdatePointerLarge,
-			PointerShape{3, image.Pt(1, 2), 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{0x80, 0}}}},
-		{name: "without AND mask", bytes: unhex(t, "2000 0000 0000 0000 0100 0100 0000 0400 aabbccdd"), open: true, pdu: &pointer{UpdatePointerNew,
-			PointerShape{0, image.Point{}, 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{}}}},
-		{name: "of no size", bytes: unhex(t, "0100 0000 0000 0000 0000 0000 0000 0000"), open: true, pdu: &pointer{UpdatePointerNew,
-			PointerShape{0, image.Point{}, 0, 0, 1, []byte{}, []byte{}}}},
+		{name: "colour", bytes: unhex(t, "0300 0100 0200 0100 0100 0200 0400 aabbcc00 8000"), open: true, pdu: &pointer{
+			UpdatePointerColor,
+			PointerShape{3, image.Pt(1, 2), 1, 1, 24, []byte{0xaa, 0xbb, 0xcc, 0}, []byte{0x80, 0}},
+		}},
+		{name: "new", bytes: unhex(t, "2000 0300 0100 0200 0100 0100 0200 0400 aabbccdd 8000"), open: true, pdu: &pointer{
+			UpdatePointerNew,
+			PointerShape{3, image.Pt(1, 2), 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{0x80, 0}},
+		}},
+		{name: "large", bytes: unhex(t, "2000 0300 0100 0200 0100 0100 02000000 04000000 aabbccdd 8000"), open: true, pdu: &pointer{
+			UpdatePointerLarge,
+			PointerShape{3, image.Pt(1, 2), 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{0x80, 0}},
+		}},
+		{name: "without AND mask", bytes: unhex(t, "2000 0000 0000 0000 0100 0100 0000 0400 aabbccdd"), open: true, pdu: &pointer{
+			UpdatePointerNew,
+			PointerShape{0, image.Point{}, 1, 1, 32, []byte{0xaa, 0xbb, 0xcc, 0xdd}, []byte{}},
+		}},
+		{name: "of no size", bytes: unhex(t, "0100 0000 0000 0000 0000 0000 0000 0000"), open: true, pdu: &pointer{
+			UpdatePointerNew,
+			PointerShape{0, image.Point{}, 0, 0, 1, []byte{}, []byte{}},
+		}},
 		written384(),
 	}
 }

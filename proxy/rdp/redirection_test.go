@@ -20,8 +20,10 @@ func redirectionPDUs(t testing.TB) []pduCase {
 	}
 	return []pduCase{
 		{name: "4.6", bytes: exampleRedirection(t), once: true, open: true, pdu: &target},
-		{name: "load balancing only", bytes: unhex(t, "0004 1500 07000000 02000000 05000000 746f6b656e"), open: true,
-			pdu: &Redirection{SessionID: 7, Flags: RedirectLoadBalanceInfo, LoadBalanceInfo: []byte("token")}},
+		{
+			name: "load balancing only", bytes: unhex(t, "0004 1500 07000000 02000000 05000000 746f6b656e"), open: true,
+			pdu: &Redirection{SessionID: 7, Flags: RedirectLoadBalanceInfo, LoadBalanceInfo: []byte("token")},
+		},
 		{name: "nothing", bytes: unhex(t, "0004 0c00 01000000 80000000"), open: true, pdu: &Redirection{SessionID: 1, Flags: RedirectNoRedirect}},
 		func() pduCase {
 			c := written("everything", &Redirection{

@@ -17,8 +17,10 @@ func securityPDUs(t testing.TB) []pduCase {
 	return []pduCase{
 		{name: "heartbeat", bytes: unhex(t, "00400000 00050a0f"), pdu: &heartbeat{Heartbeat{Period: 5, Warn: 10, Reconnect: 15}}},
 		{name: "round trip", bytes: unhex(t, "00100000 0600 0201 0100"), open: true, pdu: &rttRequestPDU{RTTRequest{Sequence: 0x102}}},
-		{name: "round trip while connecting", bytes: unhex(t, "00100000 0600 0201 0110"), once: true, open: true,
-			pdu: &rttRequestPDU{RTTRequest{Sequence: 0x102}}},
+		{
+			name: "round trip while connecting", bytes: unhex(t, "00100000 0600 0201 0110"), once: true, open: true,
+			pdu: &rttRequestPDU{RTTRequest{Sequence: 0x102}},
+		},
 		{name: "4.1.10", bytes: secure(SecInfoPacket, example(t, "4.1.10")), once: true, open: true, pdu: &clientInfo{ClientInfo{
 			Flags: 0x43b3, Domain: "NTDEV", Username: "eltons", ClientAddress: "157.59.242.156", PerformanceFlags: PerfDisableWallpaper,
 		}}},

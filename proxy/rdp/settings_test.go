@@ -32,13 +32,19 @@ func settingsPDUs(t testing.TB) []pduCase {
 			},
 			Channels: make31(), Cluster: true, RedirectedSession: 7, MessageChannel: true,
 		}),
-		{name: "of xrdp, with a core block of 8 bytes", bytes: unhex(t, "010c080004000800 030c0800eb030000"), once: true,
-			pdu: &ServerSettings{Version: Version5, IOChannel: 1003, Channels: []uint16{}}},
+		{
+			name: "of xrdp, with a core block of 8 bytes", bytes: unhex(t, "010c080004000800 030c0800eb030000"), once: true,
+			pdu: &ServerSettings{Version: Version5, IOChannel: 1003, Channels: []uint16{}},
+		},
 		{name: "with padding and a message channel", bytes: unhex(t, `010c10000c000800 03000000 09000000 030c0c00eb030100ec030000
-			020c0c000000000000000000 040c0600ed03`), pdu: &ServerSettings{Version: Version107, HasRequested: true,
-			RequestedProtocols: ProtocolTLS | ProtocolHybrid, EarlyCapabilities: 9, IOChannel: 1003, Channels: []uint16{1004}, MessageChannel: 1005}},
-		{name: "with a block nobody knows", bytes: unhex(t, "010c0800 04000800 ff0f0600abcd 030c0800eb030000"), once: true,
-			pdu: &ServerSettings{Version: Version5, IOChannel: 1003, Channels: []uint16{}}},
+			020c0c000000000000000000 040c0600ed03`), pdu: &ServerSettings{
+			Version: Version107, HasRequested: true,
+			RequestedProtocols: ProtocolTLS | ProtocolHybrid, EarlyCapabilities: 9, IOChannel: 1003, Channels: []uint16{1004}, MessageChannel: 1005,
+		}},
+		{
+			name: "with a block nobody knows", bytes: unhex(t, "010c0800 04000800 ff0f0600abcd 030c0800eb030000"), once: true,
+			pdu: &ServerSettings{Version: Version5, IOChannel: 1003, Channels: []uint16{}},
+		},
 	}
 }
 

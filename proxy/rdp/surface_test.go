@@ -12,8 +12,10 @@ func surfacePDUs(t testing.TB) []pduCase {
 		{name: "frame", bytes: unhex(t, `0400 0000 05000000
 			0100 0100 0200 4100 2200 20 00 00 03 4000 2000 02000000 0708
 			0400 0100 05000000`), pdu: &surface{[]any{FrameMarker{Frame: 5}, bits, FrameMarker{End: true, Frame: 5}}}},
-		{name: "stream bits", bytes: unhex(t, "0600 0100 0200 4100 2200 20 00 00 03 4000 2000 02000000 0708"), once: true,
-			pdu: &surface{[]any{bits}}},
+		{
+			name: "stream bits", bytes: unhex(t, "0600 0100 0200 4100 2200 20 00 00 03 4000 2000 02000000 0708"), once: true,
+			pdu: &surface{[]any{bits}},
+		},
 		{name: "extended header", bytes: append(append(unhex(t, "0100 0100 0200 4100 2200 20 01 00 03 4000 2000 02000000"),
 			make([]byte, 24)...), 7, 8), once: true, pdu: &surface{[]any{bits}}},
 		{name: "marker without a number", bytes: unhex(t, "0400 0100"), once: true, pdu: &surface{[]any{FrameMarker{End: true}}}},

@@ -12,20 +12,32 @@ func x224PDUs(t testing.TB) []pduCase {
 		{name: "4.1.1", bytes: tpkt(t, unhex(t, `0300002c27e00000000000436f6f6b69653a206d737473686173683d656c746f6e73
 			0d0a0100080000000000`)), pdu: &ConnectionRequest{Cookie: "eltons", Negotiable: true}},
 		{name: "4.1.2", bytes: tpkt(t, unhex(t, "030000130ed000001234000200080000000000")), pdu: &ConnectionConfirm{Negotiated: true}},
-		{name: "NLA", bytes: unhex(t, "0ee00000000000 0103080003000000"),
-			pdu: &ConnectionRequest{Negotiable: true, Flags: 3, Protocols: ProtocolTLS | ProtocolHybrid}},
+		{
+			name: "NLA", bytes: unhex(t, "0ee00000000000 0103080003000000"),
+			pdu: &ConnectionRequest{Negotiable: true, Flags: 3, Protocols: ProtocolTLS | ProtocolHybrid},
+		},
 		{name: "of a client without negotiation", bytes: unhex(t, "06e00000000000"), pdu: &ConnectionRequest{}},
-		{name: "with a routing token", bytes: append(append(unhex(t, "32e00000000000"), token+"\r\n"...), 1, 0, 8, 0, 1, 0, 0, 0),
-			pdu: &ConnectionRequest{RoutingToken: []byte(token), Negotiable: true, Protocols: ProtocolTLS}},
-		{name: "with an empty cookie", bytes: append(unhex(t, "19e00000000000"), "Cookie: mstshash=\r\n"...),
-			pdu: &ConnectionRequest{}, once: true},
-		{name: "with correlation", bytes: append(unhex(t, "32e00000000000 0108080001000000 06002400"), make([]byte, 32)...),
-			pdu: &ConnectionRequest{Negotiable: true, Flags: correlationInfoPresent, Protocols: ProtocolTLS}, once: true},
-		{name: "TLS", bytes: unhex(t, "0ed00000123400 021f080001000000"),
-			pdu: &ConnectionConfirm{Negotiated: true, Flags: 0x1f, Protocol: ProtocolTLS}},
+		{
+			name: "with a routing token", bytes: append(append(unhex(t, "32e00000000000"), token+"\r\n"...), 1, 0, 8, 0, 1, 0, 0, 0),
+			pdu: &ConnectionRequest{RoutingToken: []byte(token), Negotiable: true, Protocols: ProtocolTLS},
+		},
+		{
+			name: "with an empty cookie", bytes: append(unhex(t, "19e00000000000"), "Cookie: mstshash=\r\n"...),
+			pdu: &ConnectionRequest{}, once: true,
+		},
+		{
+			name: "with correlation", bytes: append(unhex(t, "32e00000000000 0108080001000000 06002400"), make([]byte, 32)...),
+			pdu: &ConnectionRequest{Negotiable: true, Flags: correlationInfoPresent, Protocols: ProtocolTLS}, once: true,
+		},
+		{
+			name: "TLS", bytes: unhex(t, "0ed00000123400 021f080001000000"),
+			pdu: &ConnectionConfirm{Negotiated: true, Flags: 0x1f, Protocol: ProtocolTLS},
+		},
 		{name: "of a server without negotiation", bytes: unhex(t, "06d00000123400"), pdu: &ConnectionConfirm{}},
-		{name: "refusal", bytes: unhex(t, "0ed00000123400 0300080005000000"),
-			pdu: &ConnectionConfirm{Negotiated: true, Failure: FailureHybridRequired}},
+		{
+			name: "refusal", bytes: unhex(t, "0ed00000123400 0300080005000000"),
+			pdu: &ConnectionConfirm{Negotiated: true, Failure: FailureHybridRequired},
+		},
 		{name: "data", bytes: unhex(t, "02f080 010203"), pdu: &dataTPDU{[]byte{1, 2, 3}}, open: true},
 		{name: "no data", bytes: unhex(t, "02f080"), pdu: &dataTPDU{[]byte{}}, open: true},
 	}

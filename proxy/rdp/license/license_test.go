@@ -295,8 +295,10 @@ func TestMalformedRequest(t *testing.T) {
 		"BER, indefinite":      {with(chain(set(leaf, 1, 0x80))), "no RSA key"},
 		"empty certificate":    {with(chain(nil)), "no RSA key"},
 		"X.509 modulus small":  {with(chain(odd509(t, big.NewInt(15)))), "modulus of 4 bits"},
-		"X.509 modulus huge": {with(chain(odd509(t, new(big.Int).Lsh(big.NewInt(1), maxModulusBits+16)))),
-			"modulus of 1027 bytes"},
+		"X.509 modulus huge": {
+			with(chain(odd509(t, new(big.Int).Lsh(big.NewInt(1), maxModulusBits+16)))),
+			"modulus of 1027 bytes",
+		},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, NewClient(Config{}), c.in, c.text) })
 	}

@@ -259,8 +259,10 @@ func chain(certificates ...[]byte) []byte {
 // plain509 is a certificate like any.
 func plain509(t testing.TB) []byte {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "licence server"},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "licence server"},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0),
+	}
 	b, err := x509.CreateCertificate(rand.Reader, template, template, &key2048().PublicKey, key2048())
 	if err != nil {
 		t.Fatal(err)
