@@ -137,8 +137,8 @@ func (p *planes) draw(dst pixel.BGRX, b *Bitmap, rle bool) {
 
 // mix makes pixels of the current rows from x on.
 func (p *planes) mix(row []byte, x int) {
-	switch {
-	case p.loss == 0:
+	switch p.loss {
+	case 0:
 		mixRGB(row, p.row[0][x:], p.row[1][x:], p.row[2][x:])
 	default:
 		// Servers of Microsoft mix up red and blue before they convert, and clients are told to swap them

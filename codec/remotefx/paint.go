@@ -2,6 +2,7 @@ package remotefx
 
 import (
 	"image"
+	"slices"
 
 	"github.com/vitrine-psm/vitrine/codec/pixel"
 )
@@ -35,11 +36,9 @@ func (d *painter) paint(dst pixel.BGRX, p image.Point, rects []image.Rectangle, 
 	if tile.Empty() {
 		return
 	}
-	for i := range rects {
-		if tile.In(rects[i]) {
-			render(dst.Sub(tile.Min.X, tile.Min.Y, tile.Dx(), tile.Dy()), coefs, extrapolate)
-			return
-		}
+	if slices.ContainsFunc(rects, tile.In) {
+		render(dst.Sub(tile.Min.X, tile.Min.Y, tile.Dx(), tile.Dy()), coefs, extrapolate)
+		return
 	}
 	whole := pixel.BGRX{Pix: d.pixels[:], Stride: tileSide * bytesPerPixel, Width: tileSide, Height: tileSide}
 	rendered := false

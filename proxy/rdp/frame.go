@@ -3,6 +3,7 @@ package rdp
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
@@ -108,7 +109,7 @@ func (f *FrameReader) Next() (Frame, error) {
 
 func (f *FrameReader) peek(n int) ([]byte, error) {
 	p, err := f.src.Peek(n)
-	if err == io.EOF { //nolint:errorlint // bufio returns it bare
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return p, err

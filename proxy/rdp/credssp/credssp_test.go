@@ -132,7 +132,7 @@ func TestNTLMInSPNEGO(t *testing.T) {
 	if proof, err := mech.Unseal(answer.PubKeyAuth); err != nil || !bytes.Equal(proof, serverProof(6, key, nonce)) {
 		t.Fatalf("the server's proof: %v", err)
 	}
-	say(TSRequest{AuthInfo: seal(cc.Credentials.Append(nil))})
+	say(TSRequest{AuthInfo: seal(cc.Append(nil))})
 	if s.Credentials() != cc.Credentials || s.Identity().Username != "alice" {
 		t.Errorf("other credentials, of %+v", s.Identity())
 	}

@@ -40,7 +40,7 @@ func FuzzTSRequest(f *testing.F) {
 
 // FuzzTSCredentials decodes credentials.
 func FuzzTSCredentials(f *testing.F) {
-	f.Add(clientConfig().Credentials.Append(nil))
+	f.Add(clientConfig().Append(nil))
 	f.Add(Credentials{}.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := DecodeTSCredentials(b)

@@ -21,13 +21,13 @@ import (
 )
 
 var (
-	// ErrRefused: the acceptor or the initiator did not accept the other.
+	// ErrRefused says: the acceptor or the initiator did not accept the other.
 	ErrRefused = errors.New("kerberos authentication refused")
-	// ErrAltered: a message does not decrypt, or its signature or number does not fit.
+	// ErrAltered says: a message does not decrypt, or its signature or number does not fit.
 	ErrAltered = errors.New("kerberos message altered or out of order")
-	// ErrUnreachable: no KDC answered.
+	// ErrUnreachable says: no KDC answered.
 	ErrUnreachable = errors.New("no KDC answers")
-	// ErrService: the KDC does not know the target by the name asked for.
+	// ErrService says: the KDC does not know the target by the name asked for.
 	ErrService = errors.New("the KDC does not know the target's service principal name")
 )
 

@@ -18,13 +18,13 @@ import (
 )
 
 var (
-	// ErrCredentials: the client's proof does not fit the password, or there is no such user. Server only.
+	// ErrCredentials says: the client's proof does not fit the password, or there is no such user. Server only.
 	ErrCredentials = errors.New("wrong user name or password")
-	// ErrWeak: the peer does not offer the protection asked for.
+	// ErrWeak says: the peer does not offer the protection asked for.
 	ErrWeak = errors.New("the peer offers only NTLM without 128-bit session security")
-	// ErrAltered: a signature does not fit its message.
+	// ErrAltered says: a signature does not fit its message.
 	ErrAltered = errors.New("signature does not fit")
-	// ErrBindings: the client authenticates to a TLS channel that is not the server's own. Server only.
+	// ErrBindings says: the client authenticates to a TLS channel that is not the server's own. Server only.
 	ErrBindings = errors.New("the client is bound to another TLS channel")
 )
 

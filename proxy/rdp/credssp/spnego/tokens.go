@@ -35,9 +35,9 @@ type Mechanism interface {
 }
 
 var (
-	// ErrNoMechanism: the sides have no mechanism in common, or the peer refused.
+	// ErrNoMechanism says: the sides have no mechanism in common, or the peer refused.
 	ErrNoMechanism = errors.New("no mechanism of authentication in common")
-	// ErrUnproved: the negotiation may have been altered on its way.
+	// ErrUnproved says: the negotiation may have been altered on its way.
 	ErrUnproved = errors.New("the negotiation of the mechanism is not proved")
 )
 
