@@ -38,6 +38,8 @@ const (
 	EndTargetAuthFailed    EndCode = "target_auth_failed"
 	EndTargetProtocolError EndCode = "target_protocol_error"
 	EndTargetClosed        EndCode = "target_closed"
+	// EndTargetReconnecting is no end: the session is frozen while a connection that broke is made anew.
+	EndTargetReconnecting EndCode = "target_reconnecting"
 	// EndTargetEnded: the target said that it ends the session, and why.
 	EndTargetEnded EndCode = "target_ended"
 )
@@ -77,6 +79,7 @@ var messages = map[EndCode]string{
 	EndTargetAuthFailed:    "The desktop refused the credentials.",
 	EndTargetProtocolError: "The desktop sent something that makes no sense.",
 	EndTargetClosed:        "The desktop closed the connection.",
+	EndTargetReconnecting:  "The connection to the desktop broke and is being made anew.",
 	EndTargetEnded:         "The desktop ended the session.",
 	EndRecordingFailed:     "The session could not be recorded any more.",
 	EndSpoolFull:           "There is no room left to record the session.",

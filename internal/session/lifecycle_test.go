@@ -174,6 +174,29 @@ func TestFreezeAndResume(t *testing.T) {
 	})
 }
 
+// TestLink: a session whose connection broke is frozen until it is back, unless it is frozen for another reason then.
+func TestLink(t *testing.T) {
+	inActive(t, func(r *rig) {
+		r.take()
+		r.s.LinkLost()
+		synctest.Wait()
+		r.want(r.take("record", "pictures", "door", "status"), "pictures still true", "record state frozen target_reconnecting",
+			`status frozen target_reconnecting 800x600 "desk"`, "door frozen target_reconnecting")
+		r.refused(RefusedFrozen, ann, key('b', true))
+		r.s.LinkRestored()
+		synctest.Wait()
+		r.want(r.take("record state", "pictures", "door"), "record state active ", "pictures still false", "door active ")
+		r.s.LinkLost()
+		if err := r.s.Freeze(r.t.Context(), End{Code: "paused", Message: "Wait for the supervisor."}); err != nil {
+			t.Fatal(err)
+		}
+		r.take()
+		r.s.LinkRestored()
+		r.running()
+		r.want(r.take("record", "door"))
+	})
+}
+
 func TestFreezeWhileConnecting(t *testing.T) {
 	inRig(t, func(r *rig) {
 		if err := r.s.Freeze(r.t.Context(), End{}); !errors.Is(err, RefusedConnecting) {

@@ -130,4 +130,7 @@ const (
 	RefusedStalled     Refusal = "The desktop takes no input."
 )
 
-var _ desktop.Observer = (*Session)(nil)
+var (
+	_ desktop.Observer     = (*Session)(nil)
+	_ desktop.LinkObserver = (*Session)(nil)
+)

@@ -188,16 +188,22 @@ func (s *Session) Resume(ctx context.Context) error {
 		case s.status.State == StateConnecting:
 			return RefusedConnecting
 		case s.status.State == StateFrozen:
-			s.setState(StateActive, End{})
-			if s.unrecorded {
-				return RefusedNotRecorded
-			}
-			s.cfg.Hub.FreezeViewers(false)
-			s.door.SetState(StateActive, End{})
-			s.log.Info("session resumed")
+			return s.resume()
 		}
 		return nil
 	})
+}
+
+// resume takes input again and shows pictures again.
+func (s *Session) resume() error {
+	s.setState(StateActive, End{})
+	if s.unrecorded {
+		return RefusedNotRecorded
+	}
+	s.cfg.Hub.FreezeViewers(false)
+	s.door.SetState(StateActive, End{})
+	s.log.Info("session resumed")
+	return nil
 }
 
 // change runs fn in the loop of a session that has not ended.
@@ -283,6 +289,24 @@ func (s *Session) Bell() {
 	s.loop.post(func() {
 		if s.status.State == StateActive {
 			s.door.Bell()
+		}
+	})
+}
+
+// LinkLost implements desktop.LinkObserver: the session is frozen until the connection to the target is there again.
+func (s *Session) LinkLost() {
+	s.loop.post(func() {
+		if s.status.State == StateActive {
+			s.freeze(NewEnd(EndTargetReconnecting, ""))
+		}
+	})
+}
+
+// LinkRestored implements desktop.LinkObserver. A session that is frozen for another reason meanwhile stays so.
+func (s *Session) LinkRestored() {
+	s.loop.post(func() {
+		if !s.isEnding() && s.status.State == StateFrozen && s.status.End.Code == EndTargetReconnecting {
+			_ = s.resume() // a recording that cannot go on has frozen the session again
 		}
 	})
 }
