@@ -1,6 +1,7 @@
 package rdpclient
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -20,7 +21,8 @@ import (
 // connect performs the handshake up to licensing ([MS-RDPBCGR] 1.3.1.1, the first six phases); what follows comes as any
 // other PDU. It writes to the connection itself: the outbox begins after it.
 func (s *session) connect(ctx context.Context) error {
-	if err := s.raw.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
+	s.due = time.Now().Add(s.cfg.HandshakeTimeout)
+	if err := s.raw.SetDeadline(s.due); err != nil {
 		return streamError("setting the deadline of the handshake", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.raw.SetDeadline(time.Unix(1, 0)) })
@@ -47,6 +49,9 @@ func (s *session) handshake() error {
 	return nil
 }
 
+// tpktVersion is the first byte of every PDU of the handshake ([T.123] 8).
+const tpktVersion = 3
+
 // negotiate agrees on a security protocol ([MS-RDPBCGR] 3.2.5.3.1, 3.2.5.3.2).
 func (s *session) negotiate() error {
 	request := rdp.ConnectionRequest{Negotiable: true, Protocols: s.cfg.Security.protocols(), RoutingToken: s.cfg.LoadBalanceInfo}
@@ -59,7 +64,15 @@ func (s *session) negotiate() error {
 	if err := s.send1(func(b []byte) []byte { return rdp.AppendTPKT(b, request.Append) }); err != nil {
 		return streamError("asking for a connection", err)
 	}
-	frames := rdp.NewFrameReader(s.raw)
+	// Looked at alone, because what else may be there (an H of HTTP) would be taken for a PDU whose rest is still to come.
+	var first [1]byte
+	if _, err := io.ReadFull(s.raw, first[:]); err != nil {
+		return s.early("waiting for the answer to the connection request", err)
+	}
+	if first[0] != tpktVersion {
+		return fmt.Errorf("rdpclient: %w: it answered with something else", desktop.ErrWrongProtocol)
+	}
+	frames := rdp.NewFrameReader(io.MultiReader(bytes.NewReader(first[:]), s.raw))
 	frame, err := frames.Next()
 	if err != nil {
 		if errors.Is(err, wire.ErrMalformed) {
@@ -68,7 +81,7 @@ func (s *session) negotiate() error {
 		return streamError("waiting for the answer to the connection request", err)
 	}
 	var confirm rdp.ConnectionConfirm
-	if frame.FastPath || confirm.Decode(frame.Payload) != nil {
+	if confirm.Decode(frame.Payload) != nil {
 		return fmt.Errorf("rdpclient: %w: its answer is not a connection confirm", desktop.ErrWrongProtocol)
 	}
 	if n := frames.Buffered(); n > 0 {

@@ -6,8 +6,10 @@ import (
 	"os"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/outbox"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/license"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/svc"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
 )
 
@@ -40,7 +42,7 @@ func streamError(doing string, err error) error {
 	}
 	kind := desktop.ErrTargetGone
 	switch {
-	case errors.Is(err, wire.ErrMalformed), errors.Is(err, desktop.ErrSize):
+	case errors.Is(err, wire.ErrMalformed), errors.Is(err, svc.ErrTooLong), errors.Is(err, outbox.ErrFull), errors.Is(err, desktop.ErrSize):
 		kind = desktop.ErrProtocol
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		kind = desktop.ErrTimeout

@@ -117,9 +117,25 @@ func (c *screen) drawBitmap(m *rdp.Bitmap) error {
 	})
 }
 
+// offered reports whether the target may use a codec of surface commands.
+func (c *screen) offered(codec uint8) bool {
+	switch codec {
+	case codecNone:
+		return true
+	case codecNSCodec:
+		return c.s.cfg.Graphics&GraphicsNSCodec != 0
+	case codecRemoteFX:
+		return c.s.cfg.Graphics&GraphicsRemoteFX != 0
+	}
+	return false
+}
+
 // SurfaceBits implements rdp.SurfaceHandler.
 func (c *screen) SurfaceBits(m *rdp.SurfaceBits) error {
-	if m.CodecID == codecRemoteFX {
+	switch {
+	case !c.offered(m.CodecID):
+		return protocolError("surface bits with codec %d, which was not offered", m.CodecID)
+	case m.CodecID == codecRemoteFX:
 		return c.remoteFX(m)
 	}
 	dest, ok := c.visible(m.Dest)
@@ -131,13 +147,10 @@ func (c *screen) SurfaceBits(m *rdp.SurfaceBits) error {
 		Palette: (*rdpbitmap.Palette)(&c.palette), Data: m.Data,
 	}
 	return c.draw(dest, func(dst pixel.BGRX) error {
-		switch m.CodecID {
-		case codecNone:
-			return c.bitmap.Raw(dst, b)
-		case codecNSCodec:
+		if m.CodecID == codecNSCodec {
 			return c.bitmap.NSCodec(dst, b)
 		}
-		return protocolError("surface bits with codec %d, which was not offered", m.CodecID)
+		return c.bitmap.Raw(dst, b)
 	})
 }
 

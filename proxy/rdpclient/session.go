@@ -29,9 +29,11 @@ type session struct {
 	out       *outbox.Queue
 
 	causeMu sync.Mutex
-	err     error // why the connection ended: the first of all reasons
+	ended   bool
+	err     error // why it ended: the first of all reasons, of which none is one
 
 	// Set by connect.
+	due                         time.Time    // when the desktop must be there
 	protocol                    rdp.Protocol // negotiated
 	user, ioChannel, msgChannel uint16
 
@@ -98,11 +100,7 @@ func (s *session) read() error {
 	for {
 		if s.frames.Buffered() == 0 {
 			s.commit()
-			deadline := time.Time{}
-			if s.heartbeat > 0 {
-				deadline = time.Now().Add(s.heartbeat)
-			}
-			if err := s.transport.SetReadDeadline(deadline); err != nil {
+			if err := s.transport.SetReadDeadline(s.patience()); err != nil {
 				return s.lost("setting a deadline", err)
 			}
 			if err := s.frames.Wait(); err != nil {
@@ -125,6 +123,17 @@ func (s *session) read() error {
 			return streamError("handling a message of the target", err)
 		}
 	}
+}
+
+// patience returns when a target that says nothing has said nothing for too long; zero is never.
+func (s *session) patience() time.Time {
+	switch {
+	case s.onActive != nil:
+		return s.due
+	case s.heartbeat > 0:
+		return time.Now().Add(s.heartbeat)
+	}
+	return time.Time{}
 }
 
 // commit shows what was drawn.
@@ -350,12 +359,12 @@ func (s *session) write() {
 	})
 }
 
-// blame makes err the cause of the connection's end, unless there is one already.
+// blame makes err the cause of the connection's end, unless it has ended already.
 func (s *session) blame(err error) {
 	s.causeMu.Lock()
 	defer s.causeMu.Unlock()
-	if s.err == nil {
-		s.err = err
+	if !s.ended {
+		s.ended, s.err = true, err
 	}
 }
 
