@@ -66,8 +66,8 @@ func (c *Conn) receiveRequest() error {
 
 func (c *Conn) confirm() error {
 	confirm := rdp.ConnectionConfirm{Negotiated: true, Flags: rdp.ExtendedClientDataSupported, Protocol: c.Protocol}
-	if c.Options.Confirm != nil {
-		c.Options.Confirm(&confirm)
+	if c.Confirm != nil {
+		c.Confirm(&confirm)
 	}
 	return c.write(rdp.AppendTPKT(nil, confirm.Append))
 }

@@ -17,6 +17,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"image"
+	"io"
 	"net"
 	"sync"
 
@@ -40,6 +41,8 @@ type Options struct {
 	Confirm      func(c *rdp.ConnectionConfirm)
 	Settings     func(s *rdp.ServerSettings)
 	Capabilities func(sets []rdp.Capability) []rdp.Capability
+	// Tap, if set, gets a copy of all that is sent within TLS.
+	Tap io.Writer
 }
 
 // Conn is one connection of a client. Its methods that send may be called while Next reads.
@@ -96,8 +99,16 @@ func (c *Conn) Close() error { return c.raw.Close() }
 func (c *Conn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.Tap != nil && c.out != c.raw {
+		if n, err := c.Tap.Write(b); err != nil {
+			return n, err
+		}
+	}
 	return c.out.Write(b)
 }
+
+// Drain reads and forgets what the client sends until it hangs up.
+func (c *Conn) Drain() { _, _ = io.Copy(io.Discard, c.out) }
 
 func (c *Conn) write(b []byte) error {
 	_, err := c.Write(b)
@@ -160,7 +171,7 @@ func (c *Conn) SendStatic(name string, message []byte) error {
 	return nil
 }
 
-// Disconnect ends the connection in good order, for a reason unless it is rdp.ErrorInfoNone.
+// Disconnect tells the client that it is over, for a reason unless it is rdp.ErrorInfoNone. The client hangs up.
 func (c *Conn) Disconnect(reason rdp.ErrorInfo) error {
 	if reason != rdp.ErrorInfoNone {
 		if err := c.SendData(rdp.DataSetErrorInfo, reason.Append(nil)); err != nil {
@@ -168,8 +179,5 @@ func (c *Conn) Disconnect(reason rdp.ErrorInfo) error {
 		}
 	}
 	ultimatum := rdp.DomainPDU{Kind: rdp.MCSDisconnectProviderUltimatum, Reason: rdp.ReasonProviderInitiated}
-	if err := c.write(rdp.AppendX224Data(nil, ultimatum.Append)); err != nil {
-		return err
-	}
-	return c.Close()
+	return c.write(rdp.AppendX224Data(nil, ultimatum.Append))
 }

@@ -72,14 +72,18 @@ func TestInput(t *testing.T) {
 			key(0x1d, rdp.KeyExtended1), key(0x45, 0), key(0x1d, rdp.KeyExtended1|rdp.KeyRelease), key(0x45, rdp.KeyRelease),
 		}},
 		{name: "key by its character", flags: everything, unicode: true, in: press('ä', 0x28), want: pressed(char('ä', 0))},
-		{name: "shortcut by its place", flags: everything, unicode: true, in: slices.Concat(
-			[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ControlL, Scancode: 0x1d, Down: true}}, press('c', 0x2e),
-			[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ControlL, Scancode: 0x1d}}),
-			want: slices.Concat([]rdp.InputEvent{key(0x1d, 0)}, pressed(key(0x2e, 0)), []rdp.InputEvent{key(0x1d, rdp.KeyRelease)})},
-		{name: "AltGr is in the character", flags: everything, unicode: true, in: slices.Concat(
-			[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ISOLevel3Shift, Scancode: 0xe038, Down: true}}, press('@', 0x10),
-			[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ISOLevel3Shift, Scancode: 0xe038}}),
-			want: pressed(char('@', 0))},
+		{
+			name: "shortcut by its place", flags: everything, unicode: true, in: slices.Concat(
+				[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ControlL, Scancode: 0x1d, Down: true}}, press('c', 0x2e),
+				[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ControlL, Scancode: 0x1d}}),
+			want: slices.Concat([]rdp.InputEvent{key(0x1d, 0)}, pressed(key(0x2e, 0)), []rdp.InputEvent{key(0x1d, rdp.KeyRelease)}),
+		},
+		{
+			name: "AltGr is in the character", flags: everything, unicode: true, in: slices.Concat(
+				[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ISOLevel3Shift, Scancode: 0xe038, Down: true}}, press('@', 0x10),
+				[]desktop.Input{desktop.KeyEvent{Keysym: keyboard.ISOLevel3Shift, Scancode: 0xe038}}),
+			want: pressed(char('@', 0)),
+		},
 		{name: "characters to a target that knows none", flags: everything &^ rdp.InputUnicode, unicode: true, in: press('a', 0x1e), want: pressed(key(0x1e, 0))},
 		{name: "key without a place", flags: everything, in: press('é', 0), want: pressed(char('é', 0))},
 		{name: "key without a place or character", flags: everything &^ rdp.InputUnicode, in: press('é', 0)},
@@ -90,14 +94,17 @@ func TestInput(t *testing.T) {
 			pressed(key(0x1e, 0)), []rdp.InputEvent{key(0x2a, 0)}, pressed(key(0x30, 0)), []rdp.InputEvent{key(0x2a, rdp.KeyRelease)},
 			pressed(key(0x0f, 0)))},
 		{name: "text no key types", flags: everything &^ rdp.InputUnicode, in: []desktop.Input{desktop.TextInput{Text: "日"}}, refused: desktop.ErrUnsupported},
-		{name: "text on keys of another layout", flags: everything &^ rdp.InputUnicode, layout: 0x407,
-			in: []desktop.Input{desktop.TextInput{Text: "z"}}, refused: desktop.ErrUnsupported},
+		{
+			name: "text on keys of another layout", flags: everything &^ rdp.InputUnicode, layout: 0x407,
+			in: []desktop.Input{desktop.TextInput{Text: "z"}}, refused: desktop.ErrUnsupported,
+		},
 		{name: "pointer", flags: everything, in: []desktop.Input{
 			desktop.PointerEvent{Pos: pos}, desktop.PointerEvent{Pos: pos, Buttons: both}, desktop.PointerEvent{Pos: image.Pt(-5, 999)},
 		}, want: []rdp.InputEvent{
 			mouse(rdp.MouseMove, 10, 20), mouse(rdp.MouseButton1|rdp.MouseDown, 10, 20),
 			{Kind: rdp.InputMouseButton, Flags: rdp.MouseXButton1 | rdp.MouseXDown, X: 10, Y: 20},
-			mouse(rdp.MouseMove, 0, 47), mouse(rdp.MouseButton1, 0, 47), {Kind: rdp.InputMouseButton, Flags: rdp.MouseXButton1, Y: 47},
+			mouse(rdp.MouseMove, 0, 47), mouse(rdp.MouseButton1, 0, 47),
+			{Kind: rdp.InputMouseButton, Flags: rdp.MouseXButton1, Y: 47},
 		}},
 		{name: "buttons the target does not know", flags: rdp.InputScancodes | rdp.InputFastPath, in: []desktop.Input{
 			desktop.PointerEvent{Pos: pos, Buttons: desktop.ButtonForward | desktop.ButtonMiddle | desktop.ButtonRight},
@@ -111,10 +118,12 @@ func TestInput(t *testing.T) {
 			mouse(rdp.MouseWheel|120, 10, 20), mouse(rdp.MouseHorizWheel|120, 10, 20),
 		}},
 		{name: "wheel sideways on a target that has none", flags: everything &^ rdp.InputMouseHorizWheel, in: []desktop.Input{desktop.WheelEvent{Pos: pos, DX: 1}}},
-		{name: "locks", flags: everything, in: []desktop.Input{desktop.LockKeys{Caps: true, Num: true}, desktop.LockKeys{Scroll: true, Kana: true}},
+		{
+			name: "locks", flags: everything, in: []desktop.Input{desktop.LockKeys{Caps: true, Num: true}, desktop.LockKeys{Scroll: true, Kana: true}},
 			want: []rdp.InputEvent{
 				{Kind: rdp.InputSync, Flags: rdp.SyncCapsLock | rdp.SyncNumLock}, {Kind: rdp.InputSync, Flags: rdp.SyncScrollLock | rdp.SyncKanaLock},
-			}},
+			},
+		},
 	} {
 		for _, fastPath := range []bool{true, false} {
 			name, flags := c.name+", slow path", c.flags&^(rdp.InputFastPath|rdp.InputFastPath2)
