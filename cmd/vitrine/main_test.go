@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"record":  func(ts *testscript.TestScript, neg bool, args []string) { record(t, ts, neg, args) },
 			"alter":   alter,
+			"trust":   trust,
 			"waitfor": waitFor,
 			"get":     get,
 		},

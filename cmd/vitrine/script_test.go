@@ -17,6 +17,7 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
 	"github.com/vitrine-psm/vitrine/internal/objectstore"
 	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/store"
 )
 
 const recordedSession = "01JA0000000000000000000009"
@@ -52,6 +53,18 @@ func record(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
 	})
 	ts.Check(up.Run(ctx))
 	<-done
+}
+
+// trust TARGET FINGERPRINT remembers a certificate in the database below the folder data.
+func trust(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: trust TARGET FINGERPRINT")
+	}
+	db, err := store.Open(context.Background(), ts.MkAbs("data/vitrine.db"))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Certificates.Trust(context.Background(), store.TargetCertificate{TargetID: args[0], Fingerprint: args[1], FirstSeen: time.Now()})
+	ts.Check(err)
 }
 
 // alter FILE changes the last byte of a file.

@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/store"
 )
 
 const sdpKind = "application/sdp"
@@ -27,6 +29,12 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 	refuse := func(err error) func(*fixture) { return func(f *fixture) { f.sessions.err = err } }
+	trust := func(f *fixture) {
+		_, err := f.certificates.Trust(t.Context(), store.TargetCertificate{
+			TargetID: "win", Fingerprint: strings.Repeat("ab", 32), FirstSeen: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), SessionID: endedID,
+		})
+		require.NoError(f.t, err)
+	}
 	unreachable := &Error{http.StatusBadGateway, "target_unreachable", "Nobody answers.", errors.New("dial tcp: refused")}
 
 	for _, tc := range []struct {
@@ -41,6 +49,12 @@ func TestEndpoints(t *testing.T) {
 		{name: "me", req: request{method: "GET", path: "/me"}, status: 200, has: []string{`"username":"alice"`, `"connect"`, `"export"`}},
 		{name: "targets", req: request{method: "GET", path: "/targets"}, status: 200, has: []string{`"id":"bare"`, `"tags":["a","b"]`, `"tags":[]`}},
 		{name: "targets denied", req: request{method: "GET", path: "/targets"}, setup: deny(policy.Connect), status: 200, has: []string{`"targets":[]`}},
+		{name: "targets and their certificates", req: request{method: "GET", path: "/targets"}, status: 200, has: []string{`"protocol":"rdp"`, `"certificate":{"trust":"first_use"}`, `"certificate":{"trust":"verify"}`}},
+		{name: "certificate known", req: request{method: "GET", path: "/targets"}, setup: trust, status: 200, has: []string{`"fingerprint":"abab`, `"first_seen":"2026-`}},
+		{name: "forget certificate", req: request{method: "DELETE", path: "/targets/win/certificate"}, setup: trust, status: 204},
+		{name: "forget no certificate", req: request{method: "DELETE", path: "/targets/win/certificate"}, status: 404, code: "certificate_not_found"},
+		{name: "forget of no such target", req: request{method: "DELETE", path: "/targets/x/certificate"}, status: 404, code: "target_not_found"},
+		{name: "forget denied", req: request{method: "DELETE", path: "/targets/win/certificate"}, setup: deny(policy.ManageTargets), status: 403, code: "forbidden"},
 		{name: "policy broken", req: request{method: "GET", path: "/targets"}, setup: func(f *fixture) { f.policy.err = errBroken }, status: 500, code: "internal"},
 
 		{name: "sessions running", req: request{method: "GET", path: "/sessions"}, status: 200, has: []string{runningID, bobsID, `"frame_rate":12.5`, `"role":"control"`}},
@@ -162,7 +176,7 @@ func requireProblem(t *testing.T, res *http.Response, body, code string) {
 // TestEveryOperationNeedsSignIn goes through the document, so that a new operation cannot be forgotten.
 func TestEveryOperationNeedsSignIn(t *testing.T) {
 	f := newFixture(t)
-	path := strings.NewReplacer("{session}", runningID, "{viewer}", "mine", "{file}", "session.json")
+	path := strings.NewReplacer("{session}", runningID, "{target}", "win", "{viewer}", "mine", "{file}", "session.json")
 	operations := 0
 	for p, item := range f.server.checks.doc.Paths.Map() {
 		for method, op := range item.Operations() {

@@ -324,12 +324,55 @@ func TestMetrics(t *testing.T) {
 	g.end()
 }
 
+// TestCertificateAtFirstUse: what the first session took the later ones are held to, until it is forgotten.
+func TestCertificateAtFirstUse(t *testing.T) {
+	g := start(t, t.TempDir(), `targets: [{id: desk, protocol: rdp, address: "host:3389", tls: {mode: first_use}}]`)
+	g.signIn(g.password)
+	type target struct {
+		Certificate struct{ Trust, Fingerprint string }
+	}
+	fingerprint := func() string {
+		var list struct{ Targets []target }
+		require.Equal(t, 200, g.call("GET", "/targets", "", &list))
+		require.Equal(t, "first_use", list.Targets[0].Certificate.Trust)
+		return list.Targets[0].Certificate.Fingerprint
+	}
+	ours, other := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+
+	first := g.create()
+	require.Empty(t, g.workers.last.Target.TLS.Fingerprint)
+	rival := g.create() // begins before the first has told
+	require.Empty(t, fingerprint())
+	workerObserver{g.workers.observer}.CertificateTrusted(first.ID, ours)
+	require.Equal(t, ours, fingerprint())
+	workerObserver{g.workers.observer}.CertificateTrusted(first.ID, ours)
+
+	// One of the two was not the target: the later one ends.
+	workerObserver{g.workers.observer}.CertificateTrusted(rival.ID, other)
+	require.Equal(t, ours, fingerprint())
+	var s sessionOut
+	require.Equal(t, 200, g.call("GET", "/sessions/"+rival.ID, "", &s))
+	require.Equal(t, "ended", s.State)
+	require.Equal(t, "target_certificate", s.End.Code)
+	require.Equal(t, 200, g.call("GET", "/sessions/"+first.ID, "", &s))
+	require.Equal(t, "active", s.State)
+
+	g.create()
+	require.Equal(t, ours, g.workers.last.Target.TLS.Fingerprint, "a pin by now")
+	require.Equal(t, 204, g.call("DELETE", "/targets/desk/certificate", "", nil))
+	require.Empty(t, fingerprint())
+	g.create()
+	require.Empty(t, g.workers.last.Target.TLS.Fingerprint)
+	g.end()
+}
+
 // fakeWorkers records sessions in its own process.
 type fakeWorkers struct {
 	t        *testing.T
 	spool    string
 	observer *observer
 	fail     error
+	last     api.NewSession
 
 	mu      sync.Mutex
 	running map[string]*fakeWorker
@@ -343,7 +386,7 @@ type fakeWorker struct {
 }
 
 func (f *fakeWorkers) Create(ctx context.Context, id string, n api.NewSession) (live, error) {
-	if f.fail != nil {
+	if f.last = n; f.fail != nil {
 		return live{}, f.fail
 	}
 	dir := filepath.Join(f.spool, id)

@@ -1,0 +1,42 @@
+package store
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTargetCertificates(t *testing.T) {
+	s := open(t)
+	ctx := t.Context()
+	_, err := s.Certificates.Get(ctx, "desk")
+	require.ErrorIs(t, err, ErrNotFound)
+	require.ErrorIs(t, s.Certificates.Forget(ctx, "desk"), ErrNotFound)
+	list, err := s.Certificates.List(ctx)
+	require.NoError(t, err)
+	require.Empty(t, list)
+
+	first := TargetCertificate{TargetID: "desk", Fingerprint: strings.Repeat("ab", 32), FirstSeen: epoch, SessionID: "s1"}
+	held, err := s.Certificates.Trust(ctx, first)
+	require.NoError(t, err)
+	require.Equal(t, first, held)
+
+	// The first counts, whatever comes later.
+	held, err = s.Certificates.Trust(ctx, TargetCertificate{TargetID: "desk", Fingerprint: strings.Repeat("cd", 32), FirstSeen: epoch.Add(time.Hour), SessionID: "s2"})
+	require.NoError(t, err)
+	require.Equal(t, first, held)
+	other := TargetCertificate{TargetID: "a", Fingerprint: strings.Repeat("ef", 32), FirstSeen: epoch, SessionID: "s3"}
+	_, err = s.Certificates.Trust(ctx, other)
+	require.NoError(t, err)
+	list, err = s.Certificates.List(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []TargetCertificate{other, first}, list)
+
+	require.NoError(t, s.Certificates.Forget(ctx, "desk"))
+	_, err = s.Certificates.Get(ctx, "desk")
+	require.ErrorIs(t, err, ErrNotFound)
+	_, err = s.Certificates.Get(ctx, "a")
+	require.NoError(t, err)
+}
