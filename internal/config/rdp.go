@@ -82,7 +82,7 @@ const (
 
 // Bounds of values.
 const (
-	maxLoadBalanceInfo = 256 // bytes: what an X.224 connection request has room for, and the client's cookie
+	maxLoadBalanceInfo = 238 // bytes: what an X.224 connection request has room for
 	maxRedirectTo      = 64
 	maxKDCs            = 16
 )

@@ -87,7 +87,7 @@ const (
 
 // ConnectionRequest is a Client X.224 Connection Request ([MS-RDPBCGR] 2.2.1.1), without TPKT.
 type ConnectionRequest struct {
-	// RoutingToken is sent as it is, with CR LF behind it; else Cookie is, as a mstshash.
+	// RoutingToken, of at most MaxRoutingToken bytes, is sent as it is, with CR LF behind it; else Cookie is, as a mstshash.
 	RoutingToken []byte
 	Cookie       string
 	// Negotiable tells whether the client speaks anything but standard RDP security.
@@ -95,6 +95,10 @@ type ConnectionRequest struct {
 	Flags      uint8
 	Protocols  Protocol
 }
+
+// MaxRoutingToken bounds a routing token in bytes: the length of a connection request has eight bits, of which 255 is
+// reserved, and the header, a line end and the negotiation come out of it ([X.224] 13.2.1).
+const MaxRoutingToken = 254 - 6 - 2 - negotiationBytes
 
 const cookiePrefix = "Cookie: mstshash="
 

@@ -56,7 +56,10 @@ const tpktVersion = 3
 func (s *session) negotiate() error {
 	request := rdp.ConnectionRequest{Negotiable: true, Protocols: s.cfg.Security.protocols(), RoutingToken: s.cfg.LoadBalanceInfo}
 	if r := s.kept.redirect; r != nil && len(r.LoadBalanceInfo) > 0 {
-		request.RoutingToken = trimNewline(r.LoadBalanceInfo)
+		request.RoutingToken = bytes.TrimRight(r.LoadBalanceInfo, "\r\n")
+	}
+	if n := len(request.RoutingToken); n > rdp.MaxRoutingToken {
+		return protocolError("load balance info of %d bytes exceeds %d", n, rdp.MaxRoutingToken)
 	}
 	if s.cfg.RestrictedAdmin {
 		request.Flags |= rdp.RestrictedAdminRequired
@@ -88,13 +91,6 @@ func (s *session) negotiate() error {
 		return protocolError("%d bytes in clear text before TLS", n)
 	}
 	return s.choose(request.Protocols, confirm)
-}
-
-func trimNewline(b []byte) []byte {
-	for len(b) > 0 && (b[len(b)-1] == '\r' || b[len(b)-1] == '\n') {
-		b = b[:len(b)-1]
-	}
-	return b
 }
 
 // choose checks what the target selected.
