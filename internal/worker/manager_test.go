@@ -126,24 +126,6 @@ func TestServeGone(t *testing.T) {
 // TestNoSession: every way a session cannot come to be has its own reason, and leaves nothing behind.
 func TestNoSession(t *testing.T) {
 	// listen makes a target that answers as it is told.
-	listen := func(t *testing.T, answer func(net.Conn)) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for {
-				c, err := l.Accept()
-				if err != nil {
-					return
-				}
-				answer(c)
-				c.Close()
-			}
-		}()
-		t.Cleanup(func() { l.Close(); <-done })
-		return l.Addr().String()
-	}
 	silent := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 	for name, c := range map[string]struct {
 		address func(t *testing.T) string

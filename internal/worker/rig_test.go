@@ -371,3 +371,24 @@ func (b *browser) works(d *desktopTarget) {
 	d.paint()
 	eventually(b.t, "no picture came", func() bool { return b.packets.Load() > packets })
 }
+
+// listen answers connections, one after the other, until the test ends.
+func listen(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			answer(c)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return l.Addr().String()
+}
