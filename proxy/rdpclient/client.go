@@ -94,6 +94,12 @@ func (c *Client) Run(ctx context.Context, conn net.Conn, fb *desktop.Framebuffer
 		default:
 			return err
 		}
+		if ctx.Err() != nil {
+			if conn != nil {
+				conn.Close()
+			}
+			return context.Cause(ctx)
+		}
 		if err != nil {
 			return err
 		}

@@ -209,8 +209,7 @@ func TestCertificates(t *testing.T) {
 		"trusted first":      {func(*testbed.Cert) trust.Policy { return trust.Policy{TrustFirst: true} }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var cert *testbed.Cert
-			synctest.Test(t, func(*testing.T) { cert = newPeerCert("peer.test") }) // of the time of bubbles
+			cert := peerCertIn(t, "peer.test")
 			var info rdp.ClientInfo
 			err := play(t, scene{
 				Config: Config{TLS: c.policy(cert), Username: "user", Password: "pass"}, peer: rdptarget.Options{Certificate: cert.TLS},

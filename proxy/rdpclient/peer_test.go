@@ -32,6 +32,14 @@ func newPeerCert(hosts ...string) *testbed.Cert {
 	return testbed.NewCert(outlives{dir: dir}, hosts...)
 }
 
+// peerCertIn makes a certificate that is valid in bubbles, whose clock begins at another time.
+func peerCertIn(t *testing.T, hosts ...string) *testbed.Cert {
+	t.Helper()
+	var cert *testbed.Cert
+	synctest.Test(t, func(*testing.T) { cert = newPeerCert(hosts...) })
+	return cert
+}
+
 type outlives struct {
 	testing.TB
 	dir string
