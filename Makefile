@@ -6,7 +6,7 @@ export PATH := $(CACHE)/node/bin:$(PATH)
 
 GOLANGCI := $(CACHE)/bin/golangci-lint-v2.15.0/golangci-lint
 DEPS     := deploy/install-deps.sh
-FUZZTIME ?= 30s
+FUZZTIME ?= 8s
 WEB_SRC  := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' 2>/dev/null)
 GO_SRC   := $(shell find cmd internal proxy codec -type f -not -name '*_test.go' 2>/dev/null)
 
@@ -55,7 +55,7 @@ e2e: build deps-test ## the console in Chromium against the real binary
 	cd web && VITRINE_BIN=$(CURDIR)/bin/vitrine npm run --silent e2e
 
 .PHONY: fuzz
-fuzz: deps-build ## every fuzz target for FUZZTIME (30s), as many at a time as there are cores
+fuzz: deps-build ## every fuzz target for FUZZTIME (8s), as many at a time as there are cores
 	deploy/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
