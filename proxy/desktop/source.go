@@ -49,3 +49,18 @@ type LinkObserver interface {
 	LinkLost()
 	LinkRestored()
 }
+
+// Nobody is an Observer that takes no notice.
+type Nobody struct{}
+
+// Connected implements Observer.
+func (Nobody) Connected(string) {}
+
+// ClipboardFromTarget implements Observer.
+func (Nobody) ClipboardFromTarget(string) {}
+
+// Bell implements Observer.
+func (Nobody) Bell() {}
+
+// Renamed implements Observer.
+func (Nobody) Renamed(string) {}

@@ -143,7 +143,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.ReconnectFor = defaultReconnect
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = desktop.Nobody{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -163,10 +163,3 @@ func wishedSize(size image.Point) image.Point {
 	h := min(max(size.Y, minSide), maxSide)
 	return image.Pt(w, h)
 }
-
-type nobody struct{}
-
-func (nobody) Connected(string)           {}
-func (nobody) ClipboardFromTarget(string) {}
-func (nobody) Bell()                      {}
-func (nobody) Renamed(string)             {}

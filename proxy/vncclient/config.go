@@ -77,17 +77,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.HandshakeTimeout = defaultHandshake
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = desktop.Nobody{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
 }
-
-type nobody struct{}
-
-func (nobody) Connected(string)           {}
-func (nobody) ClipboardFromTarget(string) {}
-func (nobody) Bell()                      {}
-func (nobody) Renamed(string)             {}
