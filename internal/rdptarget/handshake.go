@@ -102,10 +102,13 @@ func (c *Conn) authenticate() error {
 	if err := server.Authenticate(c.out); err != nil {
 		return err
 	}
-	if c.Protocol == rdp.ProtocolHybridEx {
-		return c.write(credssp.AuthzSuccess.Append(nil))
+	if c.Protocol != rdp.ProtocolHybridEx {
+		return nil
 	}
-	return nil
+	if c.Denied {
+		return errors.Join(c.write(credssp.AuthzAccessDenied.Append(nil)), errors.New("denied"))
+	}
+	return c.write(credssp.AuthzSuccess.Append(nil))
 }
 
 // domain returns the next MCS PDU of the handshake.

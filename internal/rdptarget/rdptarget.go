@@ -34,6 +34,8 @@ type Options struct {
 	// by name, of any domain.
 	Protocol rdp.Protocol
 	Users    map[string]desktop.Secret
+	// Denied refuses who has signed in by rdp.ProtocolHybridEx.
+	Denied bool
 	// Size is the desktop's, in pixels; zero is what the client wishes for. Depth is in bits a pixel; zero is 32.
 	Size  image.Point
 	Depth int
@@ -106,6 +108,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 	}
 	return c.out.Write(b)
 }
+
+// Read reads what the client sends as it is, within TLS once there is TLS: for who speaks to it by other means than Next.
+func (c *Conn) Read(b []byte) (int, error) { return c.out.Read(b) }
 
 // Drain reads and forgets what the client sends until it hangs up.
 func (c *Conn) Drain() { _, _ = io.Copy(io.Discard, c.out) }

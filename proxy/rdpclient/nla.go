@@ -9,6 +9,7 @@ import (
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
 )
 
 // authenticate signs in before the target shows anything: network level authentication ([MS-RDPBCGR] 5.4.5). The
@@ -17,6 +18,9 @@ func (s *session) authenticate(t *tls.Conn, serverName string) error {
 	credentials := credssp.Credentials{Domain: s.cfg.Domain, Username: s.cfg.Username, Password: s.cfg.Password}
 	if r := s.kept.redirect; r != nil && r.Username != "" {
 		credentials.Username, credentials.Domain = r.Username, r.Domain
+		if len(r.Password) > 0 {
+			credentials.Password = desktop.Secret(wire.UTF16(r.Password))
+		}
 	}
 	if credentials.Username == "" || credentials.Password == "" && s.cfg.Kerberos == nil {
 		return fmt.Errorf("rdpclient: the target asks for a username and a password, and they are not configured: %w", desktop.ErrAuth)
