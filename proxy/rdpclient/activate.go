@@ -35,6 +35,9 @@ func (s *session) activate(body []byte) error {
 	s.screen.reset(size)
 	s.learnInput(demand.Capabilities)
 	s.channels.learn(demand.Capabilities)
+	if c, ok := rdp.FindCapability[*rdp.GeneralCapability](demand.Capabilities); ok {
+		s.refreshes = c.RefreshRect
+	}
 	confirm := rdp.ConfirmActive{ShareID: demand.ShareID, Capabilities: s.capabilities(size, depth, demand.Capabilities)}
 	err := s.sendOn(s.ioChannel, func(b []byte) []byte {
 		return rdp.AppendShareControl(b, rdp.ShareConfirmActive, s.user, confirm.Append)
@@ -71,6 +74,9 @@ func (s *session) finalized() {
 	}
 	s.onActive()
 	s.onActive = nil
+	if s.refreshes {
+		s.nudges = maxNudges
+	}
 	size := s.fb.Size()
 	security := "tls"
 	if s.protocol != rdp.ProtocolTLS {

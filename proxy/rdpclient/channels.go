@@ -34,6 +34,7 @@ type staticChannels struct {
 	chunk     int              // bytes of a chunk the target takes
 	clipboard *clipboard       // nil: text may go neither way
 	dynamic   *dvc.Client
+	graphics  *gfx.Compositor // of the last graphics channel; nil: there was none
 	display   display
 }
 
@@ -154,6 +155,10 @@ func (c *staticChannels) appendMessage(b []byte, ch *staticChannel, message []by
 
 // close forgets everything the channels hold.
 func (c *staticChannels) close() {
+	if c.graphics != nil {
+		stats := c.graphics.Stats()
+		c.s.log.Debug("graphics pipeline", "version", c.graphics.Version(), "frames", stats.Frames, "ignored", stats.Ignored)
+	}
 	c.dynamic.Close()
 	if c.clipboard != nil {
 		c.clipboard.close()
@@ -162,8 +167,10 @@ func (c *staticChannels) close() {
 
 // openGraphics begins the graphics pipeline ([MS-RDPEGFX]).
 func (c *staticChannels) openGraphics(ch *dvc.Channel) (dvc.Handler, error) {
-	return gfx.Open(gfx.Config{
+	compositor, err := gfx.Open(gfx.Config{
 		Framebuffer: c.s.fb, Send: ch.Send,
 		Resized: func(size image.Point) { c.s.screen.size = size },
 	})
+	c.graphics, c.s.nudges = compositor, 0
+	return compositor, err
 }

@@ -14,6 +14,8 @@ const (
 	releaseTimeout = 500 * time.Millisecond
 	// commitInterval is how long drawn pixels wait for the rest of what the target is sending before they are shown.
 	commitInterval = 12 * time.Millisecond
+	// nudgeAfter is how long a target may be silent that has shown nothing yet.
+	nudgeAfter = time.Second
 	// bellInterval is the least time between two bells passed on.
 	bellInterval = time.Second
 	// defaultReconnect is how long a broken connection is tried again.
@@ -49,6 +51,8 @@ const (
 	maxHandshakePDUs = 64
 	// maxUnacknowledged is how many frames of surface commands may be under way.
 	maxUnacknowledged = 2
+	// maxNudges is how often a silent target is asked for its picture.
+	maxNudges = 5
 	// maxBitmapPadding bounds the width and height a bitmap may claim, in pixels, beyond its rectangle: rows are padded to
 	// four pixels.
 	maxBitmapPadding = 64

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -45,6 +46,8 @@ type session struct {
 	fragments rdp.Fragments  // of fast-path updates
 	drawn     time.Time      // when the first pixel not yet shown was drawn; zero: none
 	onActive  func()         // called once, when input may flow
+	refreshes bool           // it takes Refresh Rect PDUs
+	nudges    int            // times that a silent target may still be asked for its picture
 	rang      time.Time      // the last bell passed on
 	screen    screen         // the decoders
 	pointers  pointers       // the cache of shapes
@@ -104,6 +107,10 @@ func (s *session) read() error {
 				return s.lost("setting a deadline", err)
 			}
 			if err := s.frames.Wait(); err != nil {
+				if s.nudges > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+					s.nudge()
+					continue
+				}
 				return s.lost("waiting for the target", err)
 			}
 			if err := s.transport.SetReadDeadline(time.Now().Add(messageProgress)); err != nil {
@@ -130,10 +137,21 @@ func (s *session) patience() time.Time {
 	switch {
 	case s.onActive != nil:
 		return s.due
+	case s.nudges > 0:
+		return time.Now().Add(nudgeAfter)
 	case s.heartbeat > 0:
 		return time.Now().Add(s.heartbeat)
 	}
 	return time.Time{}
+}
+
+// nudge asks a target that has shown nothing yet for all of its picture. gnome-remote-desktop 43 opens the graphics
+// channel when it has a picture and the next message reaches it, which would otherwise be the person's first input.
+func (s *session) nudge() {
+	s.nudges--
+	area := image.Rectangle{Max: s.screen.size}
+	// An error means that the connection has ended.
+	_ = s.sendData(rdp.DataRefreshRect, func(b []byte) []byte { return rdp.AppendRefreshRect(b, area) })
 }
 
 // commit shows what was drawn.
@@ -146,6 +164,7 @@ func (s *session) commit() {
 
 // drew notes that pixels wait to be shown.
 func (s *session) drew() {
+	s.nudges = 0
 	if s.drawn.IsZero() {
 		s.drawn = time.Now()
 	}
