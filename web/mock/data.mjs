@@ -4,7 +4,7 @@ const minute = 60_000;
 export const me = {
   id: 'u1',
   username: 'admin',
-  permissions: ['connect', 'view_live', 'terminate', 'replay', 'export'],
+  permissions: ['connect', 'view_live', 'terminate', 'replay', 'export', 'manage_targets'],
 };
 
 export const targets = [
@@ -15,6 +15,7 @@ export const targets = [
     address: '127.0.0.1:5900',
     description: 'A drawn desktop to click and type in.',
     tags: ['demo', 'loopback'],
+    certificate: { trust: 'none' },
   },
   {
     id: 'hist',
@@ -23,6 +24,7 @@ export const targets = [
     address: '10.20.4.17:5901',
     description: 'Process data of the east plant. Changes only in the maintenance window.',
     tags: ['plant-east', 'production'],
+    certificate: { trust: 'verify' },
   },
   {
     id: 'eng',
@@ -30,6 +32,7 @@ export const targets = [
     protocol: 'vnc',
     address: '10.20.4.31:5900',
     tags: ['plant-east'],
+    certificate: { trust: 'verify' },
   },
   {
     id: 'ca',
@@ -38,6 +41,28 @@ export const targets = [
     address: 'ca.vault.example:5900',
     description: 'Certificate authority. TLS pinned.',
     tags: ['production', 'vault'],
+    certificate: { trust: 'pin', fingerprint: '3f7a90c2'.repeat(8) },
+  },
+  {
+    id: 'acc',
+    name: 'Accounting',
+    protocol: 'rdp',
+    address: 'accounting.example.com:3389',
+    description: 'Windows Server, signed in by network level authentication.',
+    tags: ['windows', 'production'],
+    certificate: {
+      trust: 'first_use',
+      fingerprint: 'ab12cd34ef56a789'.repeat(4),
+      first_seen: '2026-03-01T10:00:00Z',
+    },
+  },
+  {
+    id: 'jump',
+    name: 'Jump host',
+    protocol: 'rdp',
+    address: 'jump.example.com:3389',
+    tags: ['linux'],
+    certificate: { trust: 'first_use' },
   },
 ];
 

@@ -110,6 +110,23 @@ const routes = [
   ['GET', '/me', () => me],
   ['GET', '/targets', () => ({ targets })],
   [
+    'DELETE',
+    '/targets/:id/certificate',
+    ({ id }) => {
+      const target = targets.find((t) => t.id === id);
+      if (!target?.certificate?.fingerprint) {
+        throw new Refusal(
+          404,
+          'certificate_not_found',
+          'Not found',
+          'No certificate is remembered for this target.',
+        );
+      }
+      target.certificate = { trust: 'first_use' };
+      return null;
+    },
+  ],
+  [
     'GET',
     '/sessions',
     ({ query }) => {

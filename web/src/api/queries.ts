@@ -102,6 +102,15 @@ export function useTerminate() {
   });
 }
 
+export function useForgetCertificate() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (target: string) =>
+      unwrap(await api.DELETE('/targets/{target}/certificate', { params: { path: { target } } })),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.targets }),
+  });
+}
+
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({

@@ -68,6 +68,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/targets/{target}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Forgets the certificate the target is held to since its first use. The next session takes whichever it shows. */
+        delete: operations["forgetCertificate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -327,9 +346,22 @@ export interface components {
             name: string;
             description?: string;
             /** @enum {string} */
-            protocol: "vnc";
+            protocol: "vnc" | "rdp";
             address: string;
             tags: string[];
+            certificate?: components["schemas"]["Certificate"];
+        };
+        /** @description How the target proves who it is. */
+        Certificate: {
+            /**
+             * @description By its chain and name, by its fingerprint, by the one it showed first, or not at all.
+             * @enum {string}
+             */
+            trust: "verify" | "pin" | "first_use" | "none";
+            /** @description SHA-256, hex; of first_use only once there was a session. */
+            fingerprint?: string;
+            /** Format: date-time */
+            first_seen?: string;
         };
         CreateSession: {
             target_id: string;
@@ -478,6 +510,7 @@ export interface components {
     };
     parameters: {
         session: string;
+        target: string;
         viewer: string;
     };
     requestBodies: never;
@@ -571,6 +604,27 @@ export interface operations {
                         targets: components["schemas"]["Target"][];
                     };
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    forgetCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -1,5 +1,12 @@
-/** Codes of ends that somebody chose (internal/api/openapi.yaml, End), as opposed to failures. */
-const chosen = new Set(['user_disconnected', 'user_terminated', 'terminated', 'shutdown', 'orphaned']);
+/** Codes of ends that somebody chose, on either side (internal/api/openapi.yaml, End), as opposed to failures. */
+const chosen = new Set([
+  'user_disconnected',
+  'user_terminated',
+  'terminated',
+  'shutdown',
+  'orphaned',
+  'target_ended',
+]);
 
 export function endedOnPurpose(code: string): boolean {
   return chosen.has(code);

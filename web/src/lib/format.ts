@@ -43,6 +43,11 @@ export function bitrate(bps: number): string {
   return `${(bps / 1e6).toFixed(1)} Mbit/s`;
 }
 
+/** A certificate's SHA-256 as certificate viewers show it: pairs with colons between. */
+export function fingerprint(hex: string): string {
+  return hex.match(/../g)?.join(':') ?? hex;
+}
+
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'long', timeStyle: 'medium' });

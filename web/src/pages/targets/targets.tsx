@@ -13,6 +13,7 @@ import { Empty, ProblemNotice } from '../../components/states';
 import { useTitle } from '../../lib/use-title';
 import { desktopSizeWish } from '../../viewer/geometry';
 import { loadDisplayMode } from '../desktop/display-mode';
+import { CertificateLine } from './certificate';
 import { Connecting } from './connecting';
 import { allTags, filterTargets } from './filter';
 import classes from './targets.module.css';
@@ -126,7 +127,8 @@ function TargetCard({ target, onConnect }: { target: Target; onConnect: () => vo
         <div>
           <h2 className={classes.name}>{target.name}</h2>
           <div className={classes.address}>
-            {target.protocol.toUpperCase()} · <span className="mono">{target.address}</span>
+            <span className={classes.protocol}>{target.protocol.toUpperCase()}</span>{' '}
+            <span className="mono">{target.address}</span>
           </div>
         </div>
       </div>
@@ -138,6 +140,7 @@ function TargetCard({ target, onConnect }: { target: Target; onConnect: () => vo
           ))}
         </div>
       )}
+      <CertificateLine target={target} />
       <div className={classes.foot}>
         <span className={classes.address}>{here.length > 0 ? `${here.length} running` : ''}</span>
         <span style={{ display: 'flex', gap: 8 }}>
