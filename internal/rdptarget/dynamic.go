@@ -63,7 +63,7 @@ func (c *Conn) SendDynamic(name string, message []byte) error {
 		if err := c.SendStatic(dvc.ChannelName, pdu); err != nil {
 			return err
 		}
-		if sent += now; sent >= len(message) {
+		if sent = now; sent >= len(message) {
 			return nil
 		}
 	}

@@ -234,8 +234,8 @@ func (m *bitmaps) Append(b []byte) []byte { return AppendBitmaps(b, m.list) }
 
 func (m *bitmaps) Decode(b []byte) error {
 	m.list = nil
-	return DecodeBitmaps(b, func(one *Bitmap) error {
-		m.list = append(m.list, *one)
+	return DecodeBitmaps(b, func(one Bitmap) error {
+		m.list = append(m.list, one)
 		return nil
 	})
 }
@@ -243,8 +243,8 @@ func (m *bitmaps) Decode(b []byte) error {
 // surface is a surface commands update: SurfaceBits and FrameMarkers.
 type surface struct{ list []any }
 
-func (s *surface) SurfaceBits(c *SurfaceBits) error { s.list = append(s.list, *c); return nil }
-func (s *surface) FrameMarker(c FrameMarker) error  { s.list = append(s.list, c); return nil }
+func (s *surface) SurfaceBits(c SurfaceBits) error { s.list = append(s.list, c); return nil }
+func (s *surface) FrameMarker(c FrameMarker) error { s.list = append(s.list, c); return nil }
 
 func (s *surface) Append(b []byte) []byte {
 	for _, c := range s.list {

@@ -10,8 +10,8 @@ import (
 // discard takes everything and keeps nothing.
 type discard struct{ bits, markers int }
 
-func (d *discard) SurfaceBits(*SurfaceBits) error { d.bits++; return nil }
-func (d *discard) FrameMarker(FrameMarker) error  { d.markers++; return nil }
+func (d *discard) SurfaceBits(SurfaceBits) error { d.bits++; return nil }
+func (d *discard) FrameMarker(FrameMarker) error { d.markers++; return nil }
 
 // loop is a stream that never ends.
 type loop struct {
@@ -25,8 +25,7 @@ func (l *loop) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// What runs for every PDU of a picture allocates nothing once buffers have grown, but for the one struct of an update that
-// the handler is lent: however many rectangles and fragments there are.
+// What runs for every PDU of a picture allocates nothing once buffers have grown: xrdp sends an update for each tile.
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	bitmap := Bitmap{Dest: image.Rect(0, 0, 64, 64), Width: 64, Height: 64, BitsPerPixel: 32, Compressed: true, Data: make([]byte, 100)}
 	bitmapUpdate := AppendBitmaps(nil, []Bitmap{bitmap, bitmap, bitmap})
@@ -39,7 +38,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	var parts Fragments
 	var taken discard
 	count := 0
-	takeBitmap := func(*Bitmap) error { count++; return nil }
+	takeBitmap := func(Bitmap) error { count++; return nil }
 	takeUpdate := func(u Update) error {
 		if u.Code == UpdateBitmap {
 			return DecodeBitmaps(u.Data, takeBitmap)
@@ -50,8 +49,6 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	takeInput := func(InputEvent) error { count++; return nil }
 	data := AppendChannelData(nil, MCSSendDataIndication, 1002, 1003, func(b []byte) []byte { return append(b, 1, 2, 3) })[tpktHeader:]
 	buf := make([]byte, 0, 1024)
-	const lent = 1 // Bitmap or SurfaceBits, for all rectangles of an update
-	most := map[string]float64{"bitmap update": lent, "surface commands": lent, "stream of fragments": 2 * lent}
 	for name, fn := range map[string]func() error{
 		"bitmap update":    func() error { return DecodeBitmaps(bitmapUpdate, takeBitmap) },
 		"surface commands": func() error { return DecodeSurfaceCommands(commands, &taken) },
@@ -86,8 +83,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 				if err := fn(); err != nil {
 					t.Fatal(err)
 				}
-			}); n > most[name] {
-				t.Errorf("%v allocations, want %v", n, most[name])
+			}); n > 0 {
+				t.Errorf("%v allocations", n)
 			}
 		})
 	}

@@ -62,7 +62,7 @@ func TestBitmapsMalformed(t *testing.T) {
 func TestBitmapsHandlerError(t *testing.T) {
 	stop, calls := errors.New("stop"), 0
 	one := Bitmap{Dest: image.Rect(0, 0, 1, 1), Width: 1, Height: 1, BitsPerPixel: 32, Data: make([]byte, 4)}
-	err := DecodeBitmaps(AppendBitmaps(nil, slices.Repeat([]Bitmap{one}, 3)), func(*Bitmap) error { calls++; return stop })
+	err := DecodeBitmaps(AppendBitmaps(nil, slices.Repeat([]Bitmap{one}, 3)), func(Bitmap) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("%d calls: %v", calls, err)
 	}

@@ -41,7 +41,7 @@ type Bitmap struct {
 }
 
 // DecodeBitmaps calls fn for every rectangle of a bitmap update ([MS-RDPBCGR] 2.2.9.1.1.3.1.2), slow-path or fast-path.
-func DecodeBitmaps(b []byte, fn func(m *Bitmap) error) error {
+func DecodeBitmaps(b []byte, fn func(m Bitmap) error) error {
 	r := wire.NewReader("TS_UPDATE_BITMAP_DATA", b)
 	if kind := r.Uint16(); r.Err() == nil && kind != GraphicsBitmap {
 		return r.Refuse("update type %d, want %d", kind, GraphicsBitmap)
@@ -50,12 +50,12 @@ func DecodeBitmaps(b []byte, fn func(m *Bitmap) error) error {
 	if n > maxBitmapRects {
 		return r.Refuse("%d rectangles exceed %d", n, maxBitmapRects)
 	}
-	var m Bitmap
 	for range n {
+		var m Bitmap
 		if m.decode(r); r.Err() != nil {
 			return r.Err()
 		}
-		if err := fn(&m); err != nil {
+		if err := fn(m); err != nil {
 			return err
 		}
 	}

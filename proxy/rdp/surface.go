@@ -35,20 +35,20 @@ type FrameMarker struct {
 
 // SurfaceHandler takes the commands of an update.
 type SurfaceHandler interface {
-	SurfaceBits(c *SurfaceBits) error
+	SurfaceBits(c SurfaceBits) error
 	FrameMarker(c FrameMarker) error
 }
 
 // DecodeSurfaceCommands hands on every command of a surface commands update.
 func DecodeSurfaceCommands(b []byte, h SurfaceHandler) error {
 	r := wire.NewReader("TS_SURFCMD", b)
-	var bits SurfaceBits
 	for r.Len() > 0 {
 		var err error
 		switch cmd := r.Uint16(); cmd {
 		case cmdSetSurfaceBits, cmdStreamSurfaceBits:
+			var bits SurfaceBits
 			if bits.decode(r); r.Err() == nil {
-				err = h.SurfaceBits(&bits)
+				err = h.SurfaceBits(bits)
 			}
 		case cmdFrameMarker:
 			action, frame := r.Uint16(), uint32(0)

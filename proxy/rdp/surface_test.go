@@ -44,8 +44,8 @@ type failing struct {
 	bits, marker error
 }
 
-func (f *failing) SurfaceBits(*SurfaceBits) error { return f.bits }
-func (f *failing) FrameMarker(FrameMarker) error  { return f.marker }
+func (f *failing) SurfaceBits(SurfaceBits) error { return f.bits }
+func (f *failing) FrameMarker(FrameMarker) error { return f.marker }
 
 func TestSurfaceHandlerError(t *testing.T) {
 	stop := errors.New("stop")

@@ -94,7 +94,7 @@ func pictureError(err error) error {
 }
 
 // drawBitmap draws a rectangle of a bitmap update, whose rows come bottom to top.
-func (c *screen) drawBitmap(m *rdp.Bitmap) error {
+func (c *screen) drawBitmap(m rdp.Bitmap) error {
 	if m.Width > m.Dest.Dx()+maxBitmapPadding || m.Height > m.Dest.Dy()+maxBitmapPadding {
 		return protocolError("bitmap of %d×%d pixels for a rectangle of %d×%d", m.Width, m.Height, m.Dest.Dx(), m.Dest.Dy())
 	}
@@ -131,12 +131,12 @@ func (c *screen) offered(codec uint8) bool {
 }
 
 // SurfaceBits implements rdp.SurfaceHandler.
-func (c *screen) SurfaceBits(m *rdp.SurfaceBits) error {
+func (c *screen) SurfaceBits(m rdp.SurfaceBits) error {
 	switch {
 	case !c.offered(m.CodecID):
 		return protocolError("surface bits with codec %d, which was not offered", m.CodecID)
 	case m.CodecID == codecRemoteFX:
-		return c.remoteFX(m)
+		return c.remoteFX(&m)
 	}
 	dest, ok := c.visible(m.Dest)
 	if !ok {
