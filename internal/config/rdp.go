@@ -103,8 +103,12 @@ func (r *RDP) derive() {
 		key   **bool
 		shown bool
 	}{
-		{&p.Wallpaper, true}, {&p.Themes, true}, {&p.FontSmoothing, true}, {&p.Composition, true},
-		{&p.Animations, false}, {&p.WindowDrag, false},
+		{&p.Wallpaper, true},
+		{&p.Themes, true},
+		{&p.FontSmoothing, true},
+		{&p.Composition, true},
+		{&p.Animations, false},
+		{&p.WindowDrag, false},
 	} {
 		if *d.key == nil {
 			*d.key = new(d.shown)

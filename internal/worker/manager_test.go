@@ -185,6 +185,19 @@ func TestNoSession(t *testing.T) {
 			request: func(r *CreateRequest) { r.Target.Protocol = "spice" },
 			want:    session.EndInternal, started: true,
 		},
+		"RDP, and it speaks VNC": {
+			address: func(t *testing.T) string { return startTarget(t, demotarget.Options{}).addr },
+			request: func(r *CreateRequest) { asRDP(r) },
+			want:    session.EndTargetWrongProtocol, started: true,
+		},
+		"RDP, and no Kerberos server answers": {
+			address: func(t *testing.T) string { return listen(t, silent) },
+			request: func(r *CreateRequest) {
+				asRDP(r)
+				r.Target.RDP.Kerberos = &config.Kerberos{Realm: "EXAMPLE.COM", KDCs: []string{"127.0.0.1:1"}}
+			},
+			want: session.EndTargetUnreachable, message: "no Kerberos server answers",
+		},
 		"no room to record": {
 			address: func(t *testing.T) string { return startTarget(t, demotarget.Options{}).addr },
 			manager: func(c *ManagerConfig) { c.MinFree = 1 << 62 },

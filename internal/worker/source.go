@@ -114,9 +114,12 @@ func rdpPerformance(p *workerpb.RDPPerformance) uint32 {
 		when bool
 		flag uint32
 	}{
-		{!p.GetWallpaper(), rdp.PerfDisableWallpaper}, {!p.GetThemes(), rdp.PerfDisableTheming},
-		{!p.GetAnimations(), rdp.PerfDisableMenuAnimations}, {!p.GetWindowDrag(), rdp.PerfDisableFullWindowDrag},
-		{p.GetFontSmoothing(), rdp.PerfEnableFontSmoothing}, {p.GetComposition(), rdp.PerfEnableDesktopComposition},
+		{!p.GetWallpaper(), rdp.PerfDisableWallpaper},
+		{!p.GetThemes(), rdp.PerfDisableTheming},
+		{!p.GetAnimations(), rdp.PerfDisableMenuAnimations},
+		{!p.GetWindowDrag(), rdp.PerfDisableFullWindowDrag},
+		{p.GetFontSmoothing(), rdp.PerfEnableFontSmoothing},
+		{p.GetComposition(), rdp.PerfEnableDesktopComposition},
 	} {
 		if f.when {
 			flags |= f.flag

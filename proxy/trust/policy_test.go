@@ -166,7 +166,7 @@ func TestError(t *testing.T) {
 		if !errors.Is(got, c.want) {
 			t.Errorf("%v: %v, want %v", c.err, got, c.want)
 		}
-		if c.want != desktop.ErrSecurity && errors.Is(got, desktop.ErrSecurity) {
+		if !errors.Is(c.want, desktop.ErrSecurity) && errors.Is(got, desktop.ErrSecurity) {
 			t.Errorf("%v: %v is a security error too", c.err, got)
 		}
 	}
