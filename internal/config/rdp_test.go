@@ -71,7 +71,7 @@ func TestRDPErrors(t *testing.T) {
 		{"restricted admin over TLS", credentials + `rdp: {security: tls, restricted_admin: true}`, `targets[0].rdp.restricted_admin: needs network level`},
 		{"restricted admin without credentials", `rdp: {restricted_admin: true}`, `restricted_admin: needs username and password`},
 		{"load balancer", `rdp: {load_balance_info: "a\nb"}`, `targets[0].rdp.load_balance_info: holds a line end`},
-		{"long load balancer", `rdp: {load_balance_info: ` + strings.Repeat("x", 257) + `}`, `holds 257 bytes, more than 256`},
+		{"long load balancer", `rdp: {load_balance_info: ` + strings.Repeat("x", 257) + `}`, `holds 257 bytes, more than 238`},
 		{"redirect", `rdp: {redirect_to: ["10.0.0.0/33"]}`, `targets[0].rdp.redirect_to[0]: "10.0.0.0/33"`},
 		{"redirect anywhere", `rdp: {redirect_to: ["*"]}`, `targets[0].rdp.redirect_to[0]: "*"`},
 		{"realm", credentials + `rdp: {kerberos: {realm: "A B"}}`, `targets[0].rdp.kerberos.realm: "A B"`},
