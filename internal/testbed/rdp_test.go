@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"image"
+	"image/draw"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -86,7 +88,7 @@ func connect(t *testing.T, addr, username, password string, size image.Point, ar
 	client := program(t, "xfreerdp", "xfreerdp3")
 	screen := StartXvfb(t, size)
 	OpenBox(t, screen.Display) // gives it the keyboard
-	start(t, spawn{
+	p := start(t, spawn{
 		name: client,
 		args: append([]string{
 			"/v:" + addr, "/u:" + username, "/p:" + password, "/cert:ignore",
@@ -95,7 +97,31 @@ func connect(t *testing.T, addr, username, password string, size image.Point, ar
 		env:  []string{"DISPLAY=" + screen.Display, "HOME=" + t.TempDir()},
 		calm: true,
 	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the client, alive %t: %s", p.Alive(), p.Output())
+		}
+	})
 	return screen
+}
+
+// park moves a client's pointer to the lower right corner. Servers paint the pointer themselves: Weston always,
+// Xvnc until the client moves it for the first time.
+func park(t *testing.T, client *X) {
+	t.Helper()
+	corner := client.Screenshot(t).Bounds().Max
+	for _, away := range []int{10, 1} {
+		Run(t, client.Display, "xdotool", "mousemove", strconv.Itoa(corner.X-away), strconv.Itoa(corner.Y-away))
+	}
+}
+
+// blot returns a copy of a picture with the corner blackened in which a parked pointer may show or be about to.
+func blot(img *image.RGBA) *image.RGBA {
+	img = &image.RGBA{Pix: slices.Clone(img.Pix), Stride: img.Stride, Rect: img.Rect}
+	corner := img.Rect
+	corner.Min = corner.Max.Sub(image.Pt(12, 12))
+	draw.Draw(img, corner, image.Black, image.Point{}, draw.Src)
+	return img
 }
 
 // differ counts the pixels in which two pictures differ by more than a tolerance in one of the colours.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 func TestShadow(t *testing.T) {
@@ -36,12 +35,12 @@ func TestShadow(t *testing.T) {
 			}
 			client := connect(t, s.Addr, s.Username, s.Password, size, c.client...)
 			typed := filepath.Join(t.TempDir(), "typed")
-			Eventually(t, 20*time.Second, "the desktop at the client", func() bool {
+			Eventually(t, startTimeout, "the desktop at the client", func() bool {
 				return differ(client.Screenshot(t), s.Screen.Screenshot(t), c.tolerance) == 0
 			})
 			Type(t, client.Display, "echo Hi there >"+typed)
 			Run(t, client.Display, "xdotool", "key", "Return")
-			Eventually(t, 10*time.Second, "what was typed", func() bool {
+			Eventually(t, startTimeout, "what was typed", func() bool {
 				b, _ := os.ReadFile(typed)
 				return string(b) == "Hi there\n"
 			})

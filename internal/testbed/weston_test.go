@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 func TestWeston(t *testing.T) {
@@ -21,18 +20,18 @@ func TestWeston(t *testing.T) {
 			t.Errorf("it answers with type %d, %d", kind, chosen)
 		}
 		client := connect(t, w.Addr, "anybody", "anything", size, "/sec:tls", "/bpp:16") // which makes it send raw pixels
-		Run(t, client.Display, "xdotool", "mousemove", "799", "599")
-		Eventually(t, 20*time.Second, "the wallpaper at the client", func() bool {
-			return differ(client.Screenshot(t), w.Wallpaper, 0) <= 4 // the tip of the pointer
+		Eventually(t, startTimeout, "the wallpaper at the client", func() bool {
+			park(t, client)
+			return differ(blot(client.Screenshot(t)), blot(w.Wallpaper), 0) == 0
 		})
 		typed := filepath.Join(t.TempDir(), "typed")
 		w.Terminal(t, "PS1='$ ' exec sh")
-		Eventually(t, 20*time.Second, "a terminal over the screen", func() bool {
+		Eventually(t, startTimeout, "a terminal over the screen", func() bool {
 			return differ(client.Screenshot(t), w.Wallpaper, 16) > 400000
 		})
 		Type(t, client.Display, "echo Hi there >"+typed)
 		Run(t, client.Display, "xdotool", "key", "Return")
-		Eventually(t, 10*time.Second, "what was typed", func() bool {
+		Eventually(t, startTimeout, "what was typed", func() bool {
 			b, _ := os.ReadFile(typed)
 			return string(b) == "Hi there\n"
 		})

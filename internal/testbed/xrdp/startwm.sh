@@ -1,6 +1,6 @@
 #!/bin/sh
 # The desktop of a session: a window manager and a terminal, the same each time and still. It says in
-# ~/sessions/DISPLAY when all of it shows, and ends when the terminal does or somebody writes to ~/logoff.
+# ~/sessions/:N when all of it shows, and ends when the terminal does or somebody writes to ~/logoff.
 export LC_ALL=C.UTF-8 PS1='$ ' ENV='' HISTFILE=''
 cd "$HOME" || exit 1
 xhost +si:localuser:root # the test's own tools
@@ -20,6 +20,7 @@ mkdir -p sessions
 	read -r _ <logoff
 	kill $terminal
 } &
-echo "$DISPLAY" >"sessions/.new" && mv sessions/.new "sessions/$DISPLAY"
+display=${DISPLAY%.*} # without the screen
+touch "sessions/$display"
 wait $terminal
-rm -f "sessions/$DISPLAY"
+rm -f "sessions/$display"
