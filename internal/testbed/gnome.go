@@ -166,9 +166,12 @@ func (g *GNOME) home(t TB, o GNOMEOptions) (bus string) {
 	return bus
 }
 
-// unmount takes away the folder of the clipboard's files, should the server have left it behind.
+// unmount takes away the folders of the clipboard's files, should the server have left them behind.
 func (g *GNOME) unmount() {
-	_ = exec.Command("fusermount3", "-u", "-q", "-z", filepath.Join(g.dir, "gnome-remote-desktop", "cliprdr")).Run()
+	left, _ := filepath.Glob(filepath.Join(g.dir, "gnome-remote-desktop", "cliprdr-*"))
+	for _, folder := range left {
+		_ = exec.Command("fusermount3", "-u", "-q", "-z", folder).Run()
+	}
 }
 
 // admit lets every program of this user open the X display, as those of the desktop itself may.
