@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"image"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,63 +19,40 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/testbed"
 )
 
-// A workload draws on a target's display for some seconds, independent of the gateway.
-type workload struct {
-	name  string
-	start func(b *testing.B, display string, seconds int)
-}
-
-var workloads = []workload{
-	{"idle", func(*testing.B, string, int) {}},
-	{"typing", func(b *testing.B, display string, seconds int) {
-		terminal(b, display, "80x24+100+100", "typing", "lines.py type 8", seconds)
-	}},
-	{"scroll", func(b *testing.B, display string, seconds int) {
-		terminal(b, display, "140x50+80+80", "scroll", "lines.py scroll 10 3", seconds)
-	}},
-	{"drag", func(b *testing.B, display string, seconds int) {
-		background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", "80x24+300+300", "-T", "dragged",
-			"-e", "sh", "-c", "ls -la --color=always /etc | head -23; exec sleep 1d")
-		time.Sleep(time.Second) // until the window is there to be found
-		background(b, display, python, script("mover.py"), "dragged", strconv.Itoa(seconds), "30")
-	}},
-	{"video", func(b *testing.B, display string, seconds int) {
-		background(b, display, "ffplay", "-v", "error", "-an", "-sn", "-loop", "0", "-framedrop", "-noborder",
-			"-left", "480", "-top", "300", clip(b))
-	}},
-}
-
-func workloadNamed(name string) workload {
-	return workloads[slices.IndexFunc(workloads, func(w workload) bool { return w.name == name })]
-}
-
-// BenchmarkDesktop shows a 1920×1080 TigerVNC desktop to Chromium through the real gateway and measures what that
-// costs: CPU of the worker and of serve in cores, CPU of the worker for each picture, what arrives at the viewer, the time from a
-// change on the target to its pixel in the page, memory, and the size of the recording.
+// BenchmarkDesktop shows a 1920×1080 desktop to Chromium through the real gateway and measures what that costs: CPU of the
+// worker and of serve in cores, CPU of the worker for each picture, what arrives at the viewer, the time from a change on the
+// target to its pixel in the page, memory, and the size of the recording. The desktop is TigerVNC's, under xrdp/ that of a
+// real xrdp.
 //
 //	go test ./internal/e2e -run '^$' -bench Desktop -benchtime 1x
+//	go test ./internal/e2e -run '^$' -bench Desktop/xrdp/scroll$ -benchtime 1x
 func BenchmarkDesktop(b *testing.B) {
-	seconds := 20
-	for _, w := range workloads {
+	benchmarkDesktop(b, tigerVNC, workloads...)
+	b.Run("typing-long", func(b *testing.B) { // long enough for the key pictures a recording has each minute
+		for b.Loop() {
+			measure(b, tigerVNC, workloadNamed("typing"), 155)
+		}
+	})
+	b.Run("xrdp", func(b *testing.B) { benchmarkDesktop(b, xrdp, append(slices.Clip(workloads), fastScroll)...) })
+}
+
+func benchmarkDesktop(b *testing.B, target benchTarget, loads ...workload) {
+	const seconds = 20
+	for _, w := range loads {
 		b.Run(w.name, func(b *testing.B) {
 			for b.Loop() {
-				measure(b, w, seconds)
+				measure(b, target, w, seconds)
 			}
 		})
 	}
-	b.Run("typing-long", func(b *testing.B) { // long enough for the key pictures a recording has each minute
-		for b.Loop() {
-			measure(b, workloadNamed("typing"), 155)
-		}
-	})
 	b.Run("connect", func(b *testing.B) { // from the click to the picture
 		for b.Loop() {
-			measureConnect(b, 7)
+			measureConnect(b, target, 7)
 		}
 	})
 	b.Run("latency", func(b *testing.B) { // nothing but the beacon changes
 		for b.Loop() {
-			measureLatency(b, seconds)
+			measureLatency(b, target, seconds)
 		}
 	})
 }
@@ -88,7 +63,7 @@ func BenchmarkViewers(b *testing.B) {
 	for _, viewers := range []int{1, 2, 4} {
 		b.Run(strconv.Itoa(viewers), func(b *testing.B) {
 			for b.Loop() {
-				d := newBenchDesktop(b)
+				d := newBenchDesktop(b, tigerVNC)
 				for range viewers {
 					d.gateway.watch(d.session.ID, "view")
 				}
@@ -100,43 +75,18 @@ func BenchmarkViewers(b *testing.B) {
 	}
 }
 
-type benchDesktop struct {
-	b       *testing.B
-	display string
-	gateway *gateway
-	session session
-	worker  int
-}
-
-func newBenchDesktop(b *testing.B) *benchDesktop {
-	b.Helper()
-	testbed.Require(b, "Xvnc", "xterm", "openbox", "ffplay", python)
-	x := testbed.StartXvnc(b, testbed.XvncOptions{Size: image.Pt(1920, 1080)})
-	testbed.PaintWallpaper(b, &x.X)
-	testbed.OpenBox(b, x.Display)
-	for i, command := range []string{"ls -la --color=always /etc", "ls -la /usr/bin"} {
-		background(b, x.Display, "xterm", "-fa", "Monospace", "-fs", "10", "-geometry", fmt.Sprintf("80x24+1240+%d", 40+480*i),
-			"-e", "sh", "-c", command+" | head -23; exec sleep 1d")
-	}
-	time.Sleep(2 * time.Second) // the terminals have drawn
-	g := startGateway(b, fmt.Sprintf("targets:\n  - {id: desk, name: Desk, protocol: vnc, address: %q, tls: {mode: \"off\"}}\n", x.Addr))
-	d := &benchDesktop{b: b, display: x.Display, gateway: g}
-	d.session = g.connect("desk")
-	d.worker = g.workerPID(d.session.ID)
-	return d
-}
-
-func measure(b *testing.B, w workload, seconds int) {
-	d := newBenchDesktop(b)
+func measure(b *testing.B, target benchTarget, w workload, seconds int) {
+	d := newBenchDesktop(b, target)
 	d.browse(d.session.ID, seconds+30).firstPicture()
 	w.start(b, d.display, seconds)
 	time.Sleep(3 * time.Second) // past the start of programs and the first refinement
 	d.sample(time.Duration(seconds-5) * time.Second).report(b)
 }
 
-// measureConnect clicks on Connect in a fresh Chromium and waits for the first picture, several times.
-func measureConnect(b *testing.B, times int) {
-	d := newBenchDesktop(b)
+// measureConnect clicks on Connect in a fresh Chromium and waits for the first picture, several times. An xrdp has the
+// desktop already and gives it back, as it does after a person's lunch.
+func measureConnect(b *testing.B, target benchTarget, times int) {
+	d := newBenchDesktop(b, target)
 	d.gateway.terminate(d.session.ID)
 	var took []float64
 	for range times {
@@ -151,8 +101,8 @@ func measureConnect(b *testing.B, times int) {
 }
 
 // measureLatency flips the beacon and looks for its colours in the page.
-func measureLatency(b *testing.B, seconds int) {
-	d := newBenchDesktop(b)
+func measureLatency(b *testing.B, target benchTarget, seconds int) {
+	d := newBenchDesktop(b, target)
 	seen := d.browse(d.session.ID, seconds+15)
 	seen.firstPicture()
 	beacon := exec.Command(python, script("beacon.py"), strconv.Itoa(seconds), "0.25")
@@ -360,50 +310,4 @@ func (w *watcher) colour(colour int, from, to time.Time) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// python is Debian's own, which has the Xlib bindings.
-const python = "/usr/bin/python3"
-
-func script(name string) string {
-	path, err := filepath.Abs(filepath.Join("../../testdata/workloads", name))
-	if err != nil {
-		panic(err) // the working directory is gone
-	}
-	return path
-}
-
-// terminal runs a workload script in an xterm until the benchmark ends.
-func terminal(b *testing.B, display, geometry, title, command string, seconds int) {
-	b.Helper()
-	name, arguments, _ := strings.Cut(command, " ")
-	background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", geometry, "-T", title,
-		"-e", fmt.Sprintf("%s %s %s %d; exec sleep 1d", python, script(name), arguments, seconds+10))
-}
-
-// background starts a program on a display and ends it with the benchmark.
-func background(b *testing.B, display, name string, args ...string) {
-	b.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+display, "SDL_VIDEODRIVER=x11", "SDL_RENDER_DRIVER=software", "SDL_FRAMEBUFFER_ACCELERATION=0")
-	require.NoError(b, cmd.Start())
-	b.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // killed
-	})
-}
-
-var clipOnce sync.Once
-
-// clip makes a moving picture of a quarter of 1920×1080 at 30 frames a second.
-func clip(b *testing.B) string {
-	b.Helper()
-	path := filepath.Join(os.TempDir(), "vitrine-bench-clip.mp4")
-	clipOnce.Do(func() {
-		out, err := exec.Command("ffmpeg", "-y", "-v", "error", "-f", "lavfi",
-			"-i", "mandelbrot=s=960x540:r=30:start_scale=1.5:end_scale=0.02:end_pts=240", "-t", "8",
-			"-vf", "noise=alls=2:allf=t,format=yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "22", path).CombinedOutput()
-		require.NoError(b, err, "%s", out)
-	})
-	return path
 }
