@@ -225,6 +225,11 @@ func typedText(events []map[string]any) string {
 			b.WriteByte(' ')
 		case len(key) == 1:
 			b.WriteString(key)
+		default:
+			// Keysyms of Latin-1 are its characters; above they have a bit of their own.
+			if keysym, _ := e["keysym"].(float64); keysym > 0x20 && keysym <= 0xff {
+				b.WriteRune(rune(keysym))
+			}
 		}
 	}
 	return b.String()

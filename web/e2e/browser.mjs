@@ -83,6 +83,30 @@ export function pixels(page, testId, points) {
   );
 }
 
+/** The whole picture of a video as a PNG file in base64; null while it shows nothing. */
+export function picture(page, testId) {
+  return page.evaluate((testId) => {
+    const found = document.querySelector(`[data-testid="${testId}"]`);
+    const video = found instanceof HTMLVideoElement ? found : found?.querySelector('video');
+    if (!video?.videoWidth || video.readyState < 2 || video.seeking) return null;
+    const canvas = document.createElement('canvas');
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    canvas.getContext('2d').drawImage(video, 0, 0);
+    return canvas.toDataURL('image/png').split(',')[1];
+  }, testId);
+}
+
+/** Where a pixel of the desktop lies on the page. */
+export async function place(page, [x, y]) {
+  const box = await page.getByTestId('desktop').boundingBox();
+  const [w, h] = await page.evaluate(() => {
+    const video = document.querySelector('video');
+    return [video.videoWidth, video.videoHeight];
+  });
+  return [box.x + ((x + 0.5) * box.width) / w, box.y + ((y + 0.5) * box.height) / h];
+}
+
 /** How far two colours are apart: the largest difference of a channel. */
 export function distance(a, b) {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i])));

@@ -6,7 +6,17 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import { distance, eventually, launch, openPage, pixels, screenshot, signIn, watch } from './browser.mjs';
+import {
+  distance,
+  eventually,
+  launch,
+  openPage,
+  pixels,
+  place,
+  screenshot,
+  signIn,
+  watch,
+} from './browser.mjs';
 import * as scene from './demo-scene.mjs';
 import { start } from './process.mjs';
 
@@ -53,16 +63,6 @@ async function rightPixels(page, testId, what) {
     (seen) => seen?.every((colour, i) => distance(colour, colours[i]) <= 6),
     `${what}: expected ${JSON.stringify(colours)}`,
   );
-}
-
-/** Where a pixel of the desktop lies on the page. */
-async function place(page, [x, y]) {
-  const box = await page.getByTestId('desktop').boundingBox();
-  const [w, h] = await page.evaluate(() => {
-    const video = document.querySelector('video');
-    return [video.videoWidth, video.videoHeight];
-  });
-  return [box.x + ((x + 0.5) * box.width) / w, box.y + ((y + 0.5) * box.height) / h];
 }
 
 async function connect(page) {

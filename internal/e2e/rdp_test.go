@@ -1,0 +1,298 @@
+package e2e
+
+import (
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitrine-psm/vitrine/internal/testbed"
+)
+
+// Texts that tests type and copy. What is typed takes Shift for some of its keys.
+const (
+	typedWords = `Hello, World #1 \ {x}|<y>`
+	copiedHere = "from the browser: Grüße 日本"
+	copiedFar  = "from the desktop: Grüße 日本"
+)
+
+// rdpDesk is a real RDP server with what a test needs of its desktop. What is nil cannot be had of it.
+type rdpDesk struct {
+	settings string // of the target, besides its names
+	password string
+	// arrange is called when the desktop shows; it may put things onto it.
+	arrange func()
+	// screen is what the desktop shows, by its own word.
+	screen func() *image.RGBA
+	// typing opens a terminal, if arrange has not, that writes what is typed into a file, and returns that.
+	typing func() string
+	// clicking opens a window that tells what the mouse does to it, at its place, in these words.
+	clicking func() (told, click, wheel string)
+	at       image.Point // in that window, and in the terminal
+	// display is the X display that has the clipboard; "" for none.
+	display func() string
+	resizes bool
+	// still says that screen tells only what shows until typing opens a window.
+	still  bool
+	before *image.RGBA // the desktop when typing began, or at first where it is still
+}
+
+// TestRDP takes each server through a whole session in Chromium, from the page of targets to the recording.
+func TestRDP(t *testing.T) {
+	for name, start := range map[string]func(*testing.T) *rdpDesk{
+		"xrdp-Xorg":  func(t *testing.T) *rdpDesk { return xrdpDesk(t, "Xorg") },
+		"xrdp-Xvnc":  func(t *testing.T) *rdpDesk { return xrdpDesk(t, "Xvnc") },
+		"shadow-TLS": func(t *testing.T) *rdpDesk { return shadowDesk(t, false) },
+		"shadow-NLA": func(t *testing.T) *rdpDesk { return shadowDesk(t, true) },
+		"weston":     westonDesk,
+		"gnome":      gnomeDesk,
+	} {
+		t.Run(name, func(t *testing.T) {
+			requireConsole(t)
+			d := start(t)
+			g := startGateway(t, debugLog+"targets:\n  - {id: desk, name: Desk, protocol: rdp, "+d.settings+"}\n")
+			b := openBrowser(t, g)
+			b.says("RDP")
+			began := time.Now()
+			id := b.connect("Desk")
+			t.Logf("a picture after %v", time.Since(began))
+			d.arrange()
+			d.seen(b)
+			d.worked(b)
+			if d.display != nil {
+				d.copied(b)
+			}
+			d.resized(b)
+			last := b.picture("desktop")
+			b.end()
+
+			end := g.ended(id, patience)
+			require.Equal(t, "user_disconnected", end.End.Code)
+			r := g.sealed(id, patience)
+			require.Equal(t, "worker", r.SealedBy)
+			g.requireAlone()
+			if name == "xrdp-Xorg" {
+				wall := end.EndedAt.Sub(end.StartedAt)
+				require.InDelta(t, wall.Seconds(), float64(r.DurationMS)/1000, 2)
+				require.InDelta(t, float64(r.DurationMS)/1000, probe(t, g.export(id)).Seconds(), 0.5)
+			}
+			d.recorded(b, id, last)
+			b.silent()
+			g.requireNoSecrets(d.password)
+		})
+	}
+}
+
+// seen compares the picture with the desktop.
+func (d *rdpDesk) seen(b *browser) {
+	b.t.Helper()
+	b.mouse(0, 0, "") // any motion makes sure that keys have somewhere to go
+	size := d.screen().Rect.Size()
+	b.mouse(size.X-1, size.Y-1, "")
+	b.shows("desktop", "the picture of the desktop", h264Tolerance, d.screen)
+	d.before = d.screen()
+	b.screenshot("rdp-" + b.t.Name()[len("TestRDP/"):])
+}
+
+// worked types, clicks and turns the wheel, and looks for it on the target.
+func (d *rdpDesk) worked(b *browser) {
+	b.t.Helper()
+	file := d.typing()
+	if d.still { // by now it is not
+		testbed.Eventually(b.t, patience, "a window on the desktop", func() bool {
+			return alike(b.picture("desktop"), d.screen(), h264Tolerance) != ""
+		})
+	}
+	// Where the desktop gives the terminal the keyboard a moment after the click, the first keys are nobody's.
+	b.mouse(d.at.X, d.at.Y, "left")
+	testbed.Eventually(b.t, patience, "the keyboard in the terminal", func() bool {
+		b.press("Enter")
+		return read(file) != ""
+	})
+	if !d.still {
+		b.shows("desktop", "the terminal", h264Tolerance, d.screen)
+		d.before = d.screen()
+	}
+	b.typeText(typedWords + "\n")
+	testbed.Eventually(b.t, patience, "the text in the terminal", func() bool {
+		return strings.HasSuffix(read(file), "\n"+typedWords+"\n")
+	})
+	told, click, wheel := d.clicking()
+	testbed.Eventually(b.t, patience, "the click on the target", func() bool {
+		b.mouse(d.at.X, d.at.Y, "left")
+		return strings.Contains(read(told), click)
+	})
+	testbed.Eventually(b.t, patience, "the wheel on the target", func() bool {
+		b.wheel(d.at.X, d.at.Y, 120)
+		return strings.Contains(read(told), wheel)
+	})
+}
+
+// copied carries text over both ways.
+func (d *rdpDesk) copied(b *browser) {
+	b.t.Helper()
+	b.do("copy", nil, "text", copiedHere)
+	b.press("Control+v")
+	testbed.Eventually(b.t, patience, "the clipboard of the target", func() bool {
+		return testbed.ClipboardGet(b.t, d.display()) == copiedHere
+	})
+	testbed.ClipboardSet(b.t, d.display(), copiedFar)
+	testbed.Eventually(b.t, patience, "the clipboard of the browser", func() bool {
+		var text string
+		b.do("clipboard", &text)
+		return text == copiedFar
+	})
+}
+
+// resized asks for a desktop of the window's size; a target that cannot says so, and goes on.
+func (d *rdpDesk) resized(b *browser) {
+	b.t.Helper()
+	const bar = 44 // CSS pixels of the tools above the desktop
+	want := image.Pt(1200, 720)
+	before := d.screen().Rect.Size()
+	b.do("viewport", nil, "width", want.X, "height", want.Y+bar)
+	b.clickText("Resize")
+	if !d.resizes {
+		b.says("cannot")
+		b.screenshot("rdp-no-resize")
+		b.clickText("Fit")
+		require.Equal(b.t, "active", b.gateway.session(strings.TrimPrefix(b.page().Path, "/sessions/")).State)
+		p := b.page()
+		require.Equal(b.t, before, image.Pt(p.W, p.H))
+		return
+	}
+	b.until("the size of the window", func(p page) bool { return image.Pt(p.W, p.H) == want })
+	testbed.Eventually(b.t, patience, "the size of the target", func() bool { return d.screen().Rect.Size() == want })
+	b.mouse(want.X-1, want.Y-1, "")
+	b.shows("desktop", "the picture at its new size", h264Tolerance, d.screen)
+	b.clickText("Fit")
+}
+
+// recorded looks for all of it in the recording.
+func (d *rdpDesk) recorded(b *browser, id string, last *image.RGBA) {
+	b.t.Helper()
+	events := b.gateway.events(id)
+	require.Contains(b.t, typedText(events), typedWords+"\n")
+	kinds := map[string]bool{}
+	for _, e := range events {
+		kind, _ := e["kind"].(string)
+		direction, _ := e["direction"].(string)
+		kinds[kind+direction] = true
+	}
+	require.True(b.t, kinds["pointer"] && kinds["wheel"], "%v", kinds)
+	require.Equal(b.t, d.display != nil, kinds["clipboardto_target"] && kinds["clipboardfrom_target"], "%v", kinds)
+
+	b.do("goto", nil, "path", "/recordings/"+id)
+	b.says(typedWords)
+	b.do("seek", nil, "part", 0.999)
+	b.shows("recording", "the end of the recording", h264Tolerance, func() *image.RGBA { return last })
+	b.screenshot("rdp-recording")
+	if d.still {
+		b.do("seek", nil, "part", 0.001)
+	} else {
+		b.clickText(typedWords + "⏎")
+	}
+	b.shows("recording", "the recording before anything was typed", h264Tolerance, func() *image.RGBA { return d.before })
+}
+
+// debugLog makes serve and workers tell all they ever tell.
+const debugLog = "log: {level: debug}\n"
+
+func xrdpDesk(t *testing.T, session string) *rdpDesk {
+	t.Helper()
+	x := testbed.StartXRDP(t, testbed.XRDPOptions{Session: session})
+	var screen *testbed.X
+	d := xDesk(t, func() *testbed.X { return screen }, filepath.Join(x.Home, "typed"))
+	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: verify, ca_file: %s}, rdp: {keyboard_layout: en-US}",
+		x.Addr, x.Username, x.Password, filepath.Join(x.Home, "../etc/cert.pem"))
+	d.password, d.resizes = x.Password, true
+	arrange := d.arrange
+	d.arrange = func() {
+		screen = x.Session(t)
+		arrange()
+	}
+	d.display = func() string { return screen.Display }
+	return d
+}
+
+func shadowDesk(t *testing.T, nla bool) *rdpDesk {
+	t.Helper()
+	s := testbed.StartShadow(t, testbed.ShadowOptions{NLA: nla})
+	d := xDesk(t, func() *testbed.X { return s.Screen }, filepath.Join(t.TempDir(), "typed"))
+	d.settings = fmt.Sprintf("address: %q, tls: {mode: pin, fingerprint: %x}", s.Addr, s.Cert.Fingerprint)
+	if nla {
+		d.password = s.Password
+		d.settings += fmt.Sprintf(", username: %s, password: %q, rdp: {security: nla}", s.Username, s.Password)
+	}
+	return d
+}
+
+// xDesk is a desktop on an X display, which others take part in without RDP.
+func xDesk(t *testing.T, screen func() *testbed.X, typed string) *rdpDesk {
+	t.Helper()
+	return &rdpDesk{
+		at: image.Pt(200, 200),
+		arrange: func() {
+			testbed.PaintWallpaper(t, screen())
+			testbed.XTerm(t, screen().Display, "cat >"+typed)
+		},
+		screen: func() *image.RGBA { return screen().Screenshot(t) },
+		typing: func() string { return typed },
+		clicking: func() (string, string, string) {
+			told := filepath.Join(t.TempDir(), "told")
+			testbed.XTerm(t, screen().Display, `stty raw -echo; printf '\033[?1000h\033[?1006h'; exec cat >`+told)
+			return told, "\x1b[<0;", "\x1b[<65;"
+		},
+	}
+}
+
+func westonDesk(t *testing.T) *rdpDesk {
+	t.Helper()
+	testbed.Require(t, "weston-eventdemo", "stdbuf")
+	w := testbed.StartWeston(t, testbed.WestonOptions{})
+	dir := t.TempDir()
+	typed, told, ready := filepath.Join(dir, "typed"), filepath.Join(dir, "told"), filepath.Join(dir, "ready")
+	return &rdpDesk{
+		settings: fmt.Sprintf("address: %q, tls: {mode: pin, fingerprint: %x}", w.Addr, w.Cert.Fingerprint),
+		arrange:  func() {},
+		screen:   func() *image.RGBA { return w.Wallpaper },
+		at:       image.Pt(512, 384), still: true, // wherever the compositor puts windows, which are large
+
+		typing: func() string {
+			w.Terminal(t, "touch "+ready+"; sed -u /./q >"+typed+"; exec stdbuf -oL weston-eventdemo -w 1024 -h 768 --log-button --log-axis >"+told)
+			testbed.Eventually(t, patience, "a terminal", func() bool { _, err := os.Stat(ready); return err == nil })
+			return typed
+		},
+		clicking: func() (string, string, string) { return told, "button", "axis" },
+	}
+}
+
+func gnomeDesk(t *testing.T) *rdpDesk {
+	t.Helper()
+	n := testbed.StartGNOME(t, testbed.GNOMEOptions{})
+	picture := testbed.Wallpaper(image.Pt(1024, 768))
+	cover := n.Picture(t, picture)
+	typed := filepath.Join(t.TempDir(), "typed")
+	d := xDesk(t, func() *testbed.X { return &testbed.X{Display: n.Display} }, typed)
+	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: pin, fingerprint: %x}",
+		n.Addr, n.Username, n.Password, n.Cert.Fingerprint)
+	d.password, d.still = n.Password, true
+	d.arrange = func() {}
+	d.screen = func() *image.RGBA { return picture }
+	d.typing = func() string {
+		cover.Stop()
+		testbed.XTerm(t, n.Display, "cat >"+typed)
+		return typed
+	}
+	return d
+}
+
+func read(file string) string {
+	b, _ := os.ReadFile(file) // which comes to be
+	return string(b)
+}

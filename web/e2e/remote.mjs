@@ -1,0 +1,111 @@
+// A browser for tests that are written in another language (internal/e2e): it does what it is told and judges nothing.
+//
+// usage: node remote.mjs URL
+//
+// Reads one JSON object a line, {"do": name, …}, and answers each by one line before it reads the next: {"value": …} or
+// {"error": text}. It ends with its input. `commands` is all it can do.
+import { createInterface } from 'node:readline';
+import { launch, openPage, picture, place, screenshot, signIn } from './browser.mjs';
+
+const [base] = process.argv.slice(2);
+const shifted = '~!@#$%^&*()_+{}|:"<>?';
+
+const browser = await launch();
+const { context, page, complaints } = await openPage(browser, {
+  permissions: ['clipboard-read', 'clipboard-write'],
+});
+context.setDefaultTimeout(30_000); // the machine may be busy
+const devtools = await context.newCDPSession(page);
+
+const commands = {
+  /** Signs in and waits for the page that follows. */
+  signIn: async ({ username, password }) => {
+    await signIn(page, base, username, password);
+    await page.waitForURL('**/targets');
+  },
+
+  goto: ({ path }) => page.goto(base + path).then(() => undefined),
+
+  viewport: ({ width, height }) => page.setViewportSize({ width, height }),
+
+  /** What the page says and where it is; w and h are the size of the picture in it, if there is one. */
+  page: () =>
+    page.evaluate(() => {
+      const video = document.querySelector('video');
+      return {
+        path: location.pathname,
+        text: document.body.innerText,
+        alerts: [...document.querySelectorAll('[role=alert]')].map((alert) => alert.innerText),
+        w: video?.videoWidth ?? 0,
+        h: video?.videoHeight ?? 0,
+      };
+    }),
+
+  /** Clicks what has this role and name. */
+  click: ({ role, name }) => page.getByRole(role, { name, exact: true }).first().click(),
+
+  /** Clicks a text that is no control of its own. */
+  clickText: ({ text }) => page.getByText(text, { exact: true }).first().click(),
+
+  /** The picture of a video as a PNG file in base64; null while it shows nothing. */
+  picture: ({ testId }) => picture(page, testId),
+
+  /** Turns and clicks of the mouse at a pixel of the desktop. */
+  mouse: async ({ x, y, button, wheel }) => {
+    const [left, top] = await place(page, [x, y]);
+    await page.mouse.move(left, top);
+    if (wheel) await page.mouse.wheel(0, wheel);
+    else if (button) await page.mouse.click(left, top, { button });
+  },
+
+  /** Types as a person does on an American keyboard, with Shift held where it takes Shift. */
+  type: async ({ text }) => {
+    for (const character of text) {
+      const shift = shifted.includes(character) || (character >= 'A' && character <= 'Z');
+      if (shift) await page.keyboard.down('Shift');
+      await page.keyboard.press(character === '\n' ? 'Enter' : character, { delay: 5 });
+      if (shift) await page.keyboard.up('Shift');
+    }
+  },
+
+  press: ({ key }) => page.keyboard.press(key),
+
+  /** Presses and lets go of keys of any keyboard: `code` is a key's place and `key` what it makes there. */
+  keys: async ({ keys }) => {
+    for (const { code, key, down } of keys) {
+      await devtools.send('Input.dispatchKeyEvent', { type: down ? 'rawKeyDown' : 'keyUp', code, key });
+    }
+  },
+
+  /** Text without keys, as an input method makes it. */
+  insert: ({ text }) => page.keyboard.insertText(text),
+
+  copy: ({ text }) => page.evaluate((t) => navigator.clipboard.writeText(t), text),
+  clipboard: () => page.evaluate(() => navigator.clipboard.readText()),
+
+  /** Clicks the time line of a recording, `part` of its length from the start, and waits until it is there. */
+  seek: async ({ part }) => {
+    const box = await page.getByRole('slider', { name: 'Position in the recording' }).boundingBox();
+    await page.mouse.click(box.x + box.width * part, box.y + box.height - 10);
+    await page.waitForFunction(() => document.querySelector('video')?.seeking === false);
+  },
+
+  /** Takes pictures of the page, dark and light, for people to look at. */
+  screenshot: ({ name }) => screenshot(page, name),
+
+  /** What went wrong in the page so far. */
+  complaints: () => complaints,
+};
+
+process.stdout.write('{"value":"ready"}\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer;
+  try {
+    const { do: name, ...rest } = JSON.parse(line);
+    answer = { value: (await commands[name](rest)) ?? null };
+  } catch (error) {
+    answer = { error: String(error?.message ?? error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();
