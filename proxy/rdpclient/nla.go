@@ -10,7 +10,12 @@ import (
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp"
 	"github.com/vitrine-psm/vitrine/proxy/rdp/wire"
+	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
+
+// boundVersion is the first version of CredSSP whose key proof cannot be turned around by somebody in the middle
+// (CVE-2018-0886).
+const boundVersion = 5
 
 // authenticate signs in before the target shows anything: network level authentication ([MS-RDPBCGR] 5.4.5). The
 // credentials leave only after the target has proved that the key of this TLS connection is its own.
@@ -25,7 +30,12 @@ func (s *session) authenticate(t *tls.Conn, serverName string) error {
 	if credentials.Username == "" || credentials.Password == "" && s.cfg.Kerberos == nil {
 		return fmt.Errorf("rdpclient: the target asks for a username and a password, and they are not configured: %w", desktop.ErrAuth)
 	}
+	minVersion := 0
+	if s.cfg.TLS.TrustFirst && s.cfg.TLS.Fingerprint == (trust.Fingerprint{}) {
+		minVersion = boundVersion // nobody has vouched for the certificate yet
+	}
 	client := credssp.NewClient(credssp.ClientConfig{
+		MinVersion:  minVersion,
 		Credentials: credentials, Certificate: t.ConnectionState().PeerCertificates[0], ServerName: serverName,
 		Workstation: s.cfg.ClientName, RestrictedAdmin: s.cfg.RestrictedAdmin, Ticket: s.cfg.Kerberos,
 	})
