@@ -264,7 +264,7 @@ func redirection(b []byte, padded bool) error {
 	}
 	var to rdp.Redirection
 	if err := to.Decode(b); err != nil {
-		return err
+		return streamError("reading a redirection", err)
 	}
 	if to.Flags&rdp.RedirectNoRedirect != 0 {
 		return nil
