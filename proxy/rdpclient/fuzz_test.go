@@ -7,11 +7,14 @@ import (
 	"image"
 	"io"
 	"net"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/license"
 )
 
 // recorded is a connection whose target said everything beforehand and reads whatever comes.
@@ -65,4 +68,64 @@ func endsWell(t *testing.T, err error) {
 		}
 	}
 	t.Fatalf("error without a sentinel: %v", err)
+}
+
+// FuzzSession plays everything a target says within TLS. It ends by itself, with a sentinel, and in bounded memory.
+func FuzzSession(f *testing.F) {
+	for i := range flows {
+		said := flows[i].said(f)
+		f.Add(said[:min(len(said), 32<<10)], uint8(flows[i].graphics))
+	}
+	head := activated()
+	for _, c := range hostileSessions() {
+		if len(c.send) < 4096 {
+			f.Add(slices.Concat(head, c.send), uint8(c.cfg.Graphics))
+		}
+	}
+	f.Fuzz(func(t *testing.T, said []byte, graphics uint8) {
+		cfg := Config{Security: SecurityTLS, Graphics: Graphics(graphics)}
+		cfg.Clipboard.FromTarget = true
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		endsWell(t, replay(t, cfg, said, nil))
+		runtime.ReadMemStats(&after)
+		// The desktop, surfaces, tiles and caches at their largest, once more for what is garbage.
+		if most := uint64(2 << 30); after.HeapSys > before.HeapSys+most {
+			t.Errorf("took %d bytes of memory", after.HeapSys-before.HeapSys)
+		}
+	})
+}
+
+// activated is what a server says until its desktop is there.
+func activated() []byte {
+	b := serverSettings(func(s *rdp.ServerSettings) {
+		s.RequestedProtocols, s.Channels = rdp.ProtocolTLS, []uint16{testDynamic, testClipboard}
+	})
+	b = append(b, domain(rdp.DomainPDU{Kind: rdp.MCSAttachUserConfirm, User: testUser})...)
+	for _, channel := range []uint16{testIO, testDynamic, testMessage, testClipboard, testUser} {
+		b = append(b, domain(rdp.DomainPDU{Kind: rdp.MCSChannelJoinConfirm, User: testUser, Channel: channel})...)
+	}
+	return slices.Concat(b, secured(rdp.SecLicensePacket, license.AppendValidClient(nil)), demand(image.Pt(64, 48)),
+		data(rdp.DataFontMap, rdp.AppendFontMap(nil)))
+}
+
+// TestActivated: the head of the fuzz target's seeds leads where it should.
+func TestActivated(t *testing.T) {
+	fb, err := desktop.NewFramebuffer(image.Pt(32, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	goodbye := domain(rdp.DomainPDU{Kind: rdp.MCSDisconnectProviderUltimatum})
+	drawn := update(rdp.UpdateSurfaceCommands, bits(image.Rect(0, 0, 64, 48), codecNone, rawRows(64, 48, 32, gradient)).Data)
+	if err := replay(t, Config{Security: SecurityTLS}, activated(), fb); !errors.Is(err, desktop.ErrProtocol) {
+		t.Errorf("with a channel nobody asked for: %v", err)
+	}
+	cfg := Config{Security: SecurityTLS}
+	cfg.Clipboard.FromTarget = true
+	if err := replay(t, cfg, slices.Concat(activated(), drawn, goodbye), fb); err != nil {
+		t.Fatal(err)
+	}
+	if fb.Size() != image.Pt(64, 48) || fb.Blank() {
+		t.Errorf("desktop of %v, blank %v", fb.Size(), fb.Blank())
+	}
 }

@@ -41,7 +41,15 @@ func mcs(channel uint16, data ...any) []byte {
 	return rdp.AppendChannelData(nil, rdp.MCSSendDataIndication, 1002, channel, func(b []byte) []byte { return append(b, cat(data...)...) })
 }
 
-const testIO, testDynamic, testMessage, testShare = 1003, 1004, 1005, 0x103ea
+// What the servers of tests give numbers to.
+const (
+	testIO        = 1003
+	testDynamic   = 1004
+	testMessage   = 1005
+	testClipboard = 1006
+	testUser      = 1007
+	testShare     = 0x103ea
+)
 
 // domain is an MCS PDU.
 func domain(p rdp.DomainPDU) []byte { return rdp.AppendX224Data(nil, p.Append) }
@@ -241,6 +249,7 @@ func hostileHandshakes() []hostileCase {
 		{name: "licence flood", phase: "license", send: bytes.Repeat(alert(6, 3), 100), hang: true, want: desktop.ErrProtocol, text: "16 messages"},
 		{name: "questions without a licence", phase: "license", send: bytes.Repeat(mcs(testMessage, (&rdp.RTTRequest{}).Append(nil)), 100), hang: true, want: desktop.ErrProtocol, text: "64 PDUs"},
 		{name: "data for nobody without a licence", phase: "license", send: bytes.Repeat(mcs(4711, marker), 100), hang: true, want: desktop.ErrProtocol, text: "64 PDUs"},
+		{name: "redirection for the licence", phase: "license", send: secured(rdp.SecRedirection, uint16(1), marker), want: desktop.ErrProtocol, text: "flags 0x1"},
 		{name: "goodbye for a licence", phase: "license", send: bye, want: desktop.ErrTargetGone},
 
 		{name: "capability of no length", phase: "demand", send: capabilities(1, uint16(1), uint16(0)), want: desktop.ErrProtocol, text: "capability set 1 of 0 bytes"},

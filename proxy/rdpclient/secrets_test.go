@@ -29,7 +29,7 @@ const (
 // writings are the ways in which a secret could be written into a log.
 func writings(secret []byte) []string {
 	return []string{
-		string(secret), hex.EncodeToString(secret), strings.Trim(fmt.Sprint(secret), "[]"), fmt.Sprintf("% x", secret),
+		string(secret), hex.EncodeToString(secret), strings.Trim(fmt.Sprintf("%d", secret), "[]"), fmt.Sprintf("% x", secret),
 		strings.TrimRight(base64.StdEncoding.EncodeToString(secret), "="), strings.Trim(fmt.Sprintf("%q", secret), `"`),
 	}
 }
