@@ -391,7 +391,7 @@ func TestRedirectionLoop(t *testing.T) {
 // TestRedirectionName: with an authority the machine redirected to must be who the redirection says.
 func TestRedirectionName(t *testing.T) {
 	for _, name := range []string{"second.test", "peer.test"} {
-		var first, second = peerCertIn(t, "peer.test"), peerCertIn(t, name)
+		first, second := peerCertIn(t, "peer.test"), peerCertIn(t, name)
 		pool := first.Pool.Clone()
 		pool.AppendCertsFromPEM(second.CertPEM)
 		err := play(t, scene{
