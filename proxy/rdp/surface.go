@@ -23,7 +23,7 @@ type SurfaceBits struct {
 	Dest          image.Rectangle
 	Width, Height int // of the picture, pixels
 	BitsPerPixel  int
-	CodecID       uint8 // zero: not compressed, top row first
+	CodecID       uint8 // zero: not compressed; rows come bottom to top, also from NSCodec
 	Data          []byte
 }
 

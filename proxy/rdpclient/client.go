@@ -151,8 +151,22 @@ func (c *Client) follow(ctx context.Context, to *rdp.Redirection, kept *carried)
 		kept.policy.ServerName = host
 	}
 	kept.redirect, kept.cookie, kept.address = to, nil, address
+	if kept.connected {
+		c.lose(kept)
+	}
 	c.cfg.Logger.Info("target redirected", "address", address, "server_name", host)
 	return conn, nil
+}
+
+// lose tells an observer that minds that the desktop is not there for a while.
+func (c *Client) lose(kept *carried) {
+	if kept.lost {
+		return
+	}
+	kept.lost = true
+	if o, ok := c.cfg.Observer.(desktop.LinkObserver); ok {
+		o.LinkLost()
+	}
 }
 
 // reconnect gives a new connection for one that broke with err, or err when there is none in time.
@@ -164,12 +178,7 @@ func (c *Client) reconnect(ctx context.Context, err error, kept *carried) (net.C
 		kept.until, kept.pause = time.Now().Add(c.cfg.ReconnectFor), firstRetry
 		c.cfg.Logger.Warn("connection to the target broke, reconnecting", "error", err)
 	}
-	if !kept.lost {
-		kept.lost = true
-		if o, ok := c.cfg.Observer.(desktop.LinkObserver); ok {
-			o.LinkLost()
-		}
-	}
+	c.lose(kept)
 	limited, cancel := context.WithDeadline(ctx, kept.until)
 	defer cancel()
 	for {

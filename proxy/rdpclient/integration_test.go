@@ -56,7 +56,6 @@ func TestShadow(t *testing.T) {
 		{"bitmaps", GraphicsBitmaps, math.Inf(1)},
 		{"pipeline", GraphicsPipeline, 40},
 		{"remotefx", GraphicsRemoteFX, 40},
-		{"nscodec", GraphicsNSCodec, 40},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cert := testbed.NewCert(t, "127.0.0.1")
@@ -68,21 +67,39 @@ func TestShadow(t *testing.T) {
 	}
 }
 
-// TestWeston shows the desktop of a server that insists on surface commands.
+// TestWeston shows the desktop of a server that insists on surface commands, in each codec it knows.
 func TestWeston(t *testing.T) {
-	cert := testbed.NewCert(t, "127.0.0.1")
-	w := testbed.StartWeston(t, testbed.WestonOptions{Cert: cert})
-	l := start(t, w.Addr, Config{TLS: pinned(cert), Size: image.Pt(1024, 768)})
-	l.connected()
-	l.pointAway()
-	l.shows(math.Inf(1), func() *image.RGBA { return withCorner(w.Wallpaper, l.picture()) })
-	out := filepath.Join(t.TempDir(), "typed")
-	w.Terminal(t, "head -n1 >"+out)
-	testbed.Eventually(t, patience, "the terminal", func() bool { return psnr(l.picture(), w.Wallpaper) < 20 })
-	at := image.Pt(500, 400)
-	l.sends(desktop.PointerEvent{Pos: at}, desktop.PointerEvent{Pos: at, Buttons: desktop.ButtonLeft}, desktop.PointerEvent{Pos: at})
-	l.types("weston\n")
-	testbed.Eventually(t, patience, "the text typed", func() bool { return read(out) == "weston\n" })
+	for _, c := range []struct {
+		name     string
+		graphics Graphics
+		least    float64
+	}{
+		{"raw", 0, math.Inf(1)},
+		{"remotefx", GraphicsRemoteFX, 40},
+		{"nscodec", GraphicsNSCodec, 40},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cert := testbed.NewCert(t, "127.0.0.1")
+			w := testbed.StartWeston(t, testbed.WestonOptions{Cert: cert})
+			l := start(t, w.Addr, Config{TLS: pinned(cert), Size: image.Pt(1024, 768), Graphics: c.graphics})
+			l.connected()
+			l.pointAway()
+			l.shows(c.least, func() *image.RGBA { return withCorner(w.Wallpaper, l.picture()) })
+			if c.graphics != 0 && math.IsInf(psnr(l.picture(), withCorner(w.Wallpaper, l.picture())), 1) {
+				t.Error("nothing was lost, so the codec was not used")
+			}
+			if c.graphics != 0 {
+				return
+			}
+			out := filepath.Join(t.TempDir(), "typed")
+			w.Terminal(t, "head -n1 >"+out)
+			testbed.Eventually(t, patience, "the terminal", func() bool { return psnr(l.picture(), w.Wallpaper) < 20 })
+			at := image.Pt(500, 400)
+			l.sends(desktop.PointerEvent{Pos: at}, desktop.PointerEvent{Pos: at, Buttons: desktop.ButtonLeft}, desktop.PointerEvent{Pos: at})
+			l.types("weston\n")
+			testbed.Eventually(t, patience, "the text typed", func() bool { return read(out) == "weston\n" })
+		})
+	}
 }
 
 // withCorner returns want with the lower right corner of got, where the target has drawn the pointer that was put there.
