@@ -53,7 +53,8 @@ var flows = []flow{
 	// It opens the pipeline and, because there is no H.264 for it, draws with bitmaps all the same.
 	{"shadow-2.10-pipeline", GraphicsPipeline, 32, startFlowShadow(math.Inf(1))},
 	{"shadow-2.10-remotefx", GraphicsRemoteFX, 32, startFlowShadow(35)},
-	{"weston-10-surfaces", 0, 32, startFlowWeston},
+	{"weston-10-surfaces", 0, 32, startFlowWeston(math.Inf(1))},
+	{"weston-10-nscodec", GraphicsNSCodec, 32, startFlowWeston(40)},
 }
 
 // paint opens a terminal that prints all colours it has and then lines enough to scroll.
@@ -89,11 +90,13 @@ func startFlowShadow(least float64) func(t *testing.T, f *flow) flowServer {
 	}
 }
 
-func startFlowWeston(t *testing.T, _ *flow) flowServer {
-	w := testbed.StartWeston(t, testbed.WestonOptions{Size: flowSize})
-	return flowServer{
-		addr: w.Addr, act: (*link).pointAway, least: math.Inf(1),
-		screen: func(l *link) *image.RGBA { return withCorner(w.Wallpaper, l.picture()) },
+func startFlowWeston(least float64) func(t *testing.T, f *flow) flowServer {
+	return func(t *testing.T, _ *flow) flowServer {
+		w := testbed.StartWeston(t, testbed.WestonOptions{Size: flowSize})
+		return flowServer{
+			addr: w.Addr, act: (*link).pointAway, least: least,
+			screen: func(l *link) *image.RGBA { return withCorner(w.Wallpaper, l.picture()) },
+		}
 	}
 }
 

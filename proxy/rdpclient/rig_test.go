@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -46,12 +47,7 @@ func (r *recorder) LinkRestored()                   { r.add("restored") }
 func (r *recorder) has(event string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.events {
-		if e == event {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.events, event)
 }
 
 // link is a Client at work.
