@@ -86,7 +86,7 @@ func FuzzPointer(f *testing.F) {
 		f.Add(uint8(3), unhex(f, text))
 	}
 	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
-		code := UpdatePointerNew
+		var code UpdateCode
 		if int(which) < len(codes) {
 			code = codes[which]
 		} else {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
-
 	"github.com/vitrine-psm/vitrine/proxy/rdp/credssp/kerberos"
 	"github.com/vitrine-psm/vitrine/proxy/trust"
 )
