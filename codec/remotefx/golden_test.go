@@ -17,8 +17,8 @@ import (
 var update = flag.Bool("update", false, "make testdata/golden anew with FreeRDP")
 
 // goldens are messages of others: testdata/golden/NAME/0.bin and so on, and after.txt with a hash of the colours that
-// FreeRDP had on its canvas after each. shadow is what freerdp-shadow-cli sent of a desktop with a terminal, which -update
-// leaves as it is.
+// FreeRDP had on its canvas after each. shadow is what freerdp-shadow-cli sent of a desktop with a terminal and gnome what
+// gnome-remote-desktop 43 did, which -update leaves as they are.
 var goldens = []struct {
 	name          string
 	codec         freerdpref.Codec
@@ -33,6 +33,7 @@ var goldens = []struct {
 	{"progressive-photo", freerdpref.Progressive, 0, 130, 70, photoPicture},
 	{"progressive-desktop", freerdpref.Progressive, 0, 200, 100, desktopPicture},
 	{"shadow", freerdpref.RFX, 0, 320, 240, nil},
+	{"gnome", freerdpref.Progressive, 0, 320, 240, nil},
 	// FreeRDP encodes no coarse tiles: these are of the tests' own encoder.
 	{"progressive-story", freerdpref.Progressive, 0, 100, 70, nil},
 }
