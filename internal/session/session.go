@@ -245,8 +245,10 @@ func (s *Session) Connected(name string) {
 		}
 		s.status.Size, s.status.DesktopName = s.cfg.Framebuffer.Size(), name
 		s.setState(StateActive, End{})
-		_ = s.record(recording.NameEvent{Name: name})
-		s.door.SetName(name)
+		if name != "" { // RDP has none
+			_ = s.record(recording.NameEvent{Name: name})
+			s.door.SetName(name)
+		}
 		s.watchOrphan()
 		size := s.status.Size
 		s.log.Info("session active", "width", size.X, "height", size.Y, "desktop_name", name)

@@ -201,7 +201,7 @@ func TestCertificates(t *testing.T) {
 		text   string                                // of the error; empty is none
 	}{
 		"pinned":             {func(c *testbed.Cert) trust.Policy { return trust.Policy{Fingerprint: c.Fingerprint} }, ""},
-		"another is pinned":  {func(*testbed.Cert) trust.Policy { return trust.Policy{Fingerprint: other.Fingerprint} }, "the configured one is"},
+		"another is pinned":  {func(*testbed.Cert) trust.Policy { return trust.Policy{Fingerprint: other.Fingerprint} }, "the expected one is"},
 		"authority":          {func(c *testbed.Cert) trust.Policy { return trust.Policy{Roots: c.Pool, ServerName: "peer.test"} }, ""},
 		"unknown authority":  {func(*testbed.Cert) trust.Policy { return trust.Policy{Roots: other.Pool, ServerName: "peer.test"} }, "authority"},
 		"wrong name":         {func(c *testbed.Cert) trust.Policy { return trust.Policy{Roots: c.Pool, ServerName: "elsewhere.test"} }, "elsewhere.test"},

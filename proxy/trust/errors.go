@@ -15,7 +15,7 @@ import (
 type pinError struct{ shown, pinned Fingerprint }
 
 func (e *pinError) Error() string {
-	return fmt.Sprintf("it showed %s, the configured one is %s", e.shown.Colons(), e.pinned.Colons())
+	return fmt.Sprintf("it showed %s, the expected one is %s", e.shown.Colons(), e.pinned.Colons())
 }
 
 // Error tells apart why a TLS handshake failed: a certificate that was not accepted (desktop.ErrCertificate), a

@@ -123,14 +123,14 @@ func TestPolicy(t *testing.T) {
 		{name: "pin", policy: Policy{Fingerprint: pin, ServerName: "else.test"}, shows: ours},
 		{
 			name: "another pin, right authority", policy: Policy{Fingerprint: wrong, Roots: pool(cert)}, dialled: "target.test", shows: ours,
-			want: desktop.ErrCertificate, text: "it showed " + pin.Colons() + ", the configured one is " + wrong.Colons(),
+			want: desktop.ErrCertificate, text: "it showed " + pin.Colons() + ", the expected one is " + wrong.Colons(),
 		},
 		{name: "first use", policy: Policy{TrustFirst: true}, shows: ours, first: true},
 		{name: "first use, another authority", policy: Policy{TrustFirst: true, Roots: pool(other)}, dialled: "x.test", shows: ours, first: true},
 		{name: "first use was before", policy: Policy{TrustFirst: true, Fingerprint: pin}, shows: ours},
 		{
 			name: "first use was before and of another", policy: Policy{TrustFirst: true, Fingerprint: wrong}, shows: ours,
-			want: desktop.ErrCertificate, text: "the configured one is",
+			want: desktop.ErrCertificate, text: "the expected one is",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
