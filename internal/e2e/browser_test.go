@@ -120,7 +120,8 @@ func (b *browser) answer(command string, out any) {
 type page struct {
 	Path, Text string
 	Alerts     []string
-	W, H       int // of the picture
+	Spilt      bool // an alert's text does not fit into its box
+	W, H       int  // of the picture
 }
 
 func (b *browser) page() page {
@@ -167,6 +168,7 @@ func (b *browser) refused(name string) string {
 	b.do("click", nil, "role", "button", "name", "Connect to "+name)
 	p := b.until("why "+name+" is not there", func(p page) bool { return p.W > 0 || len(p.Alerts) > 0 })
 	require.Zero(b.t, p.W, "a picture of %s", name)
+	require.False(b.t, p.Spilt, "the text runs out of its box")
 	return strings.Join(p.Alerts, "\n")
 }
 

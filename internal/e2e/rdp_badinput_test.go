@@ -59,6 +59,8 @@ func TestRDPRefused(t *testing.T) {
 		{"dying", "target_closed", []string{"closed the connection"}},
 	} {
 		t.Run(c.target, func(t *testing.T) {
+			defer func(t *testing.T) { b.t, g.t = t, t }(b.t)
+			b.t, g.t = t, t
 			var p problem
 			g.call("POST", "/sessions", map[string]any{"target_id": c.target}, http.StatusBadGateway, &p)
 			require.Equal(t, c.code, p.Code)
@@ -190,7 +192,14 @@ func TestRDPFirstUse(t *testing.T) {
 	require.Contains(t, said, "target_certificate")
 	require.Contains(t, said, "certificate was not accepted")
 	require.Equal(t, fmt.Sprintf("%x", first.Cert.Fingerprint), trusted(), "what was refused is remembered")
-	g.call("DELETE", "/targets/desk/certificate", nil, http.StatusNoContent, nil)
+	b.do("goto", nil, "path", "/targets")
+	b.says("Certificate trusted on first use")
+	b.click("button", "Forget the certificate of Desk")
+	b.says("Forget this certificate?")
+	b.screenshot("rdp-first-use-forget")
+	b.click("button", "Forget")
+	b.says("Trusts the first certificate it sees")
+	b.screenshot("rdp-first-use")
 	require.Empty(t, trusted())
 	visit(second)
 	g.requireAlone()

@@ -104,13 +104,23 @@ func TestRDPDepthsAndKeyboards(t *testing.T) {
 		types           string
 	}{
 		{"Xorg", "de-DE", 16, h264Tolerance + 8, []key{
-			{"AltRight", "AltGraph", true}, {"KeyQ", "@", true}, {"KeyQ", "@", false}, {"AltRight", "AltGraph", false},
-			{"BracketLeft", "ü", true}, {"BracketLeft", "ü", false}, {"KeyY", "z", true}, {"KeyY", "z", false},
+			{"AltRight", "AltGraph", true},
+			{"KeyQ", "@", true},
+			{"KeyQ", "@", false},
+			{"AltRight", "AltGraph", false},
+			{"BracketLeft", "ü", true},
+			{"BracketLeft", "ü", false},
+			{"KeyY", "z", true},
+			{"KeyY", "z", false},
 		}, "@üz"},
 		{"Xvnc", "fr-FR", 24, h264Tolerance, []key{
 			// Nothing that Xvnc's own keyboard lacks: it learns such keys as they come, and programs may miss the first.
-			{"Digit1", "&", true}, {"Digit1", "&", false}, {"KeyQ", "a", true}, {"KeyQ", "a", false},
-			{"Semicolon", "m", true}, {"Semicolon", "m", false},
+			{"Digit1", "&", true},
+			{"Digit1", "&", false},
+			{"KeyQ", "a", true},
+			{"KeyQ", "a", false},
+			{"Semicolon", "m", true},
+			{"Semicolon", "m", false},
 		}, "&am"},
 	} {
 		t.Run(fmt.Sprintf("%s-%d-%s", c.session, c.depth, c.layout), func(t *testing.T) {

@@ -45,6 +45,9 @@ func forms(password string) map[string]string {
 		"text": password, "hex": hex.EncodeToString([]byte(password)), "base64": base64.StdEncoding.EncodeToString([]byte(password)),
 		"UTF-16": string(wide), "hex of UTF-16": hex.EncodeToString(wide), "base64 of UTF-16": base64.StdEncoding.EncodeToString(wide),
 		"NT hash": hex.EncodeToString(nt), "NT hash in base64": base64.StdEncoding.EncodeToString(nt),
-		"numbers": strings.Trim(fmt.Sprint([]byte(password)), "[]"), "UTF-16 numbers": strings.Trim(fmt.Sprint(wide), "[]"),
+		"numbers": numbers([]byte(password)), "UTF-16 numbers": numbers(wide),
 	}
 }
+
+// numbers is how Go prints bytes.
+func numbers(b []byte) string { return strings.Trim(fmt.Sprintf("%d", b), "[]") }

@@ -28,14 +28,16 @@ const commands = {
 
   viewport: ({ width, height }) => page.setViewportSize({ width, height }),
 
-  /** What the page says and where it is; w and h are the size of the picture in it, if there is one. */
+  /** What the page says and where it is; `spilt`: an alert's text does not fit into its box; w and h are the size of the picture in it, if there is one. */
   page: () =>
     page.evaluate(() => {
       const video = document.querySelector('video');
+      const alerts = [...document.querySelectorAll('[role=alert]')];
       return {
         path: location.pathname,
         text: document.body.innerText,
-        alerts: [...document.querySelectorAll('[role=alert]')].map((alert) => alert.innerText),
+        alerts: alerts.map((alert) => alert.innerText),
+        spilt: alerts.some((alert) => alert.scrollWidth > alert.clientWidth),
         w: video?.videoWidth ?? 0,
         h: video?.videoHeight ?? 0,
       };
