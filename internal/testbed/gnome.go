@@ -211,12 +211,8 @@ func wireplumberArgs() []string {
 func (g *GNOME) Picture(t TB, img *image.RGBA) *Process {
 	t.Helper()
 	dir := t.TempDir()
-	pix := make([]byte, 0, len(img.Pix))
-	for i := 0; i < len(img.Pix); i += 4 {
-		pix = append(pix, img.Pix[i+2], img.Pix[i+1], img.Pix[i], 0)
-	}
 	file, script := filepath.Join(dir, "pixels"), filepath.Join(dir, "picture.py")
-	for name, content := range map[string][]byte{file: pix, script: []byte(gnomePicture)} {
+	for name, content := range map[string][]byte{file: bgrx(img), script: []byte(gnomePicture)} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
 			t.Fatalf("testbed: %v", err)
 		}

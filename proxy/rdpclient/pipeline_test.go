@@ -13,6 +13,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/internal/testbed"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/rdp/egfx"
 )
 
 // gnome starts a desktop that sends its picture through the graphics pipeline alone, and a client of it.
@@ -143,4 +144,38 @@ func TestPipelineGNOMEResize(t *testing.T) {
 		picture.Stop()
 	}
 	l.piped(3)
+}
+
+// TestPipelineFreeRDP shows what FreeRDP's half of a server sends, in every version of the protocol that it is offered.
+func TestPipelineFreeRDP(t *testing.T) {
+	size := testbed.EGFXSize
+	sent := poster(size)
+	draw.Draw(sent, image.Rect(0, 0, size.X/2, size.Y), testbed.Wallpaper(size), image.Point{}, draw.Src)
+	for _, set := range egfx.ClientCaps() {
+		t.Run(set.Version.String(), func(t *testing.T) {
+			e := testbed.StartEGFX(t, uint32(set.Version), sent)
+			l := start(t, e.Addr, Config{TLS: pinned(e.Cert)})
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("log of the server:\n%s", e.Output())
+				}
+			})
+			l.connected()
+			l.shows(40, func() *image.RGBA { return e.Shown })
+			got := l.picture()
+			t.Logf("%.1f dB", psnr(got, e.Shown))
+			for y := range size.Y {
+				for x := range size.X {
+					if g, w := got.RGBAAt(x, y), e.Shown.RGBAAt(x, y); g != w && (y < 192 || y >= 384) {
+						l.keep("got", got)
+						t.Fatalf("pixel %d,%d is %v, want %v", x, y, g, w)
+					}
+				}
+			}
+			testbed.Eventually(t, patience, "the acknowledgements", func() bool {
+				return strings.Contains(e.Output(), "acknowledged 5, 5 in all\n")
+			})
+			l.piped(5)
+		})
+	}
 }
