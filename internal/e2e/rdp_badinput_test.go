@@ -124,6 +124,7 @@ func TestRDPReconnects(t *testing.T) {
 	require.Len(t, viewers, 1)
 
 	line.Cut()
+	b.says("Reconnecting to the desktop")
 	b.says("is being made anew")
 	b.screenshot("rdp-reconnecting")
 	require.Equal(t, "frozen", g.session(id).State)

@@ -169,7 +169,7 @@ describe('Viewer', () => {
     viewer.start();
     await live();
     peer().events.control({ t: 'state', state: 'frozen', code: 'c', message: 'disk full' });
-    expect(phase()).toEqual({ name: 'frozen', message: 'disk full' });
+    expect(phase()).toEqual({ name: 'frozen', code: 'c', message: 'disk full' });
     viewer.sendInput({ t: 'release' });
     expect(peer().sent).toEqual([]);
     peer().events.control({ t: 'state', state: 'active', code: '', message: '' });

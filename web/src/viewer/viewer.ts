@@ -18,7 +18,7 @@ export type Phase =
   /** step: 1 agreeing on the video, 2 waiting for the first picture. */
   | { name: 'connecting'; step: 1 | 2 }
   | { name: 'live' }
-  | { name: 'frozen'; message: string }
+  | { name: 'frozen'; code: string; message: string }
   /** error: why the gateway did not take the offer, when it was that. */
   | { name: 'reconnecting'; attempt: number; error: unknown }
   | { name: 'ended'; code: string; message: string }
@@ -320,7 +320,7 @@ export class Viewer {
       this.peer?.close(false);
       this.peer = null;
     } else if (state === 'frozen') {
-      this.store.set({ phase: { name: 'frozen', message } });
+      this.store.set({ phase: { name: 'frozen', code, message } });
     } else if (phase.name === 'frozen') {
       this.store.set({ phase: { name: 'live' } });
     }

@@ -58,9 +58,13 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
     case 'frozen':
       return (
         <Sheet veil>
-          <h2>
-            <IconSnowflake className={classes.warnIcon} stroke={1.5} /> Frozen
-          </h2>
+          {phase.code === 'target_reconnecting' ? (
+            <h2>Reconnecting to the desktop…</h2>
+          ) : (
+            <h2>
+              <IconSnowflake className={classes.warnIcon} stroke={1.5} /> Frozen
+            </h2>
+          )}
           <p>{phase.message || 'The session is frozen: nothing is shown and nothing is passed on.'}</p>
         </Sheet>
       );
