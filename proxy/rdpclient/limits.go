@@ -12,8 +12,11 @@ const (
 	writeTimeout = 20 * time.Second
 	// releaseTimeout is how long letting go of held keys may take at the end.
 	releaseTimeout = 500 * time.Millisecond
+	// settleTime is how long a target must be silent for what it has drawn to be whole. xrdp sends a full terminal that
+	// scrolls within 20 ms, in which it pauses for 3 ms at the most.
+	settleTime = 3 * time.Millisecond
 	// commitInterval is how long drawn pixels wait for the rest of what the target is sending before they are shown.
-	commitInterval = 12 * time.Millisecond
+	commitInterval = 30 * time.Millisecond
 	// nudgeAfter is how long a target may be silent that has shown nothing yet.
 	nudgeAfter = time.Second
 	// bellInterval is the least time between two bells passed on.

@@ -101,7 +101,7 @@ func (s *session) run(ctx context.Context, onActive func()) error {
 // read handles PDUs until the connection ends.
 func (s *session) read() error {
 	for {
-		if s.frames.Buffered() == 0 {
+		if s.frames.Buffered() == 0 && !s.goesOn() {
 			s.commit()
 			if err := s.transport.SetReadDeadline(s.patience()); err != nil {
 				return s.lost("setting a deadline", err)
@@ -130,6 +130,19 @@ func (s *session) read() error {
 			return streamError("handling a message of the target", err)
 		}
 	}
+}
+
+// goesOn waits a moment for the rest of what the target is drawing and reports whether it comes. Servers send one change as
+// many small pictures and nowhere say that it is whole; shown in parts it would be encoded as often.
+func (s *session) goesOn() bool {
+	if s.drawn.IsZero() {
+		return false
+	}
+	// An error comes again with the next read.
+	if s.transport.SetReadDeadline(time.Now().Add(settleTime)) != nil || s.frames.Wait() != nil {
+		return false
+	}
+	return s.transport.SetReadDeadline(time.Now().Add(messageProgress)) == nil
 }
 
 // patience returns when a target that says nothing has said nothing for too long; zero is never.
