@@ -65,6 +65,7 @@ bench: deps-build ## Go benchmarks
 .PHONY: bench-e2e
 bench-e2e: build deps-test ## real desktops, real Chromium: CPU, latency, bytes, memory
 	go test ./internal/e2e -run '^$$' -bench . -benchtime 1x -timeout 30m
+	go test ./proxy/rdpclient -run '^$$' -bench XRDP -benchtime 1x
 
 .PHONY: generate
 generate: ## regenerate what is generated
