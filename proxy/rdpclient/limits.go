@@ -13,7 +13,8 @@ const (
 	// releaseTimeout is how long letting go of held keys may take at the end.
 	releaseTimeout = 500 * time.Millisecond
 	// settleTime is how long a target must be silent for what it has drawn to be whole. xrdp sends a full terminal that
-	// scrolls within 20 ms, in which it pauses for 3 ms at the most.
+	// scrolls within 20 ms, in which it seldom pauses for longer. Measured beside none on a quiet machine: a third less CPU
+	// and recording for scrolling text, 4 ms more from a change to its pixel.
 	settleTime = 3 * time.Millisecond
 	// commitInterval is how long drawn pixels wait for the rest of what the target is sending before they are shown.
 	commitInterval = 30 * time.Millisecond
