@@ -102,7 +102,8 @@ install_node() {
 	have npm || apt_install npm
 	say "installing $NODE_PACKAGE and $NPM_PACKAGE into $cache/node"
 	mkdir -p "$cache/node/bin"
-	npm install --no-fund --no-audit --loglevel=error --prefix "$cache/node" "$NODE_PACKAGE" "$NPM_PACKAGE" >&2
+	# Without --foreground-scripts npm 9 of Debian 12 can end in the midst of the package's own script.
+	npm install --no-fund --no-audit --loglevel=error --foreground-scripts --prefix "$cache/node" "$NODE_PACKAGE" "$NPM_PACKAGE" >&2
 	ln -sf ../node_modules/node/bin/node "$cache/node/bin/node"
 	ln -sf ../node_modules/npm/bin/npm-cli.js "$cache/node/bin/npm"
 	ln -sf ../node_modules/npm/bin/npx-cli.js "$cache/node/bin/npx"
