@@ -101,6 +101,7 @@ install_node() {
 	fi
 	have npm || apt_install npm
 	say "installing $NODE_PACKAGE and $NPM_PACKAGE into $cache/node"
+	rm -rf "$cache/node" # what an attempt that failed has left
 	mkdir -p "$cache/node/bin"
 	# Without --foreground-scripts npm 9 of Debian 12 can end in the midst of the package's own script.
 	npm install --no-fund --no-audit --loglevel=error --foreground-scripts --prefix "$cache/node" "$NODE_PACKAGE" "$NPM_PACKAGE" >&2
