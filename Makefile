@@ -19,7 +19,7 @@ demo: build ## build everything and run Vitrine with a demo desktop on loopback
 	bin/vitrine demo
 
 .PHONY: test
-test: check build deps-test ## every test: check, real servers, MinIO, Chromium, fuzzing
+test: deps-test check build ## every test: check, real servers, MinIO, Chromium, fuzzing
 	go test -timeout 15m ./...
 	$(MAKE) --no-print-directory e2e fuzz
 
