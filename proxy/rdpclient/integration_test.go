@@ -17,6 +17,7 @@ import (
 
 // TestXRDP shows the desktops of a real xrdp, pixel by pixel where nothing is lost.
 func TestXRDP(t *testing.T) {
+	realServers(t)
 	for _, c := range []struct {
 		session  string
 		depth    int
@@ -48,6 +49,7 @@ func TestXRDP(t *testing.T) {
 
 // TestShadow shows the desktop of FreeRDP's server in every way it can send one.
 func TestShadow(t *testing.T) {
+	realServers(t)
 	for _, c := range []struct {
 		name     string
 		graphics Graphics
@@ -69,6 +71,7 @@ func TestShadow(t *testing.T) {
 
 // TestWeston shows the desktop of a server that insists on surface commands, in each codec it knows.
 func TestWeston(t *testing.T) {
+	realServers(t)
 	for _, c := range []struct {
 		name     string
 		graphics Graphics
@@ -113,6 +116,7 @@ func withCorner(want, got *image.RGBA) *image.RGBA {
 
 // TestNLA signs in by network level authentication, and is told when that fails.
 func TestNLA(t *testing.T) {
+	realServers(t)
 	cert := testbed.NewCert(t, "127.0.0.1")
 	w := testbed.StartShadow(t, testbed.ShadowOptions{NLA: true, Cert: cert})
 	l := start(t, w.Addr, Config{
@@ -144,6 +148,7 @@ func TestNLA(t *testing.T) {
 
 // TestSecurityRefused meets servers whose security is not good enough.
 func TestSecurityRefused(t *testing.T) {
+	realServers(t)
 	cert := testbed.NewCert(t, "127.0.0.1")
 	for name, c := range map[string]struct {
 		layer    string
@@ -165,6 +170,7 @@ func TestSecurityRefused(t *testing.T) {
 
 // TestXRDPInput types, clicks, resizes and pastes on real desktops.
 func TestXRDPInput(t *testing.T) {
+	realServers(t)
 	for _, session := range []string{"Xorg", "Xvnc"} {
 		t.Run(session, func(t *testing.T) {
 			cert := testbed.NewCert(t, "127.0.0.1")

@@ -89,6 +89,7 @@ func poster(size image.Point) *image.RGBA {
 // TestPipelineGNOME shows the desktop of gnome-remote-desktop, a server that knows nothing but the graphics pipeline,
 // and works on it.
 func TestPipelineGNOME(t *testing.T) {
+	realServers(t)
 	size := image.Pt(1024, 768)
 	g, l := gnome(t, testbed.GNOMEOptions{Size: size}, size)
 	var shown *testbed.Process
@@ -132,6 +133,7 @@ func TestPipelineGNOME(t *testing.T) {
 
 // TestPipelineGNOMEResize gives a desktop other sizes while it is shown.
 func TestPipelineGNOMEResize(t *testing.T) {
+	realServers(t)
 	for range 5 {
 		if resizesGNOME(t) {
 			return
@@ -174,6 +176,7 @@ func resizesGNOME(t *testing.T) bool {
 
 // TestPipelineFreeRDP shows what FreeRDP's half of a server sends, in every version of the protocol that it is offered.
 func TestPipelineFreeRDP(t *testing.T) {
+	realServers(t)
 	size := testbed.EGFXSize
 	sent := poster(size)
 	draw.Draw(sent, image.Rect(0, 0, size.X/2, size.Y), testbed.Wallpaper(size), image.Point{}, draw.Src)

@@ -207,6 +207,14 @@ func (l *link) keep(name string, img *image.RGBA) {
 	}
 }
 
+// realServers skips tests with other programs where only the quick ones are wanted.
+func realServers(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a real server")
+	}
+}
+
 // pinned trusts a certificate of the testbed.
 func pinned(c *testbed.Cert) trust.Policy { return trust.Policy{Fingerprint: c.Fingerprint} }
 

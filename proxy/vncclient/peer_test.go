@@ -201,6 +201,7 @@ func (p *peer) open(w, h int) {
 	p.expect(1)
 	p.send(serverInit(w, h, "test"))
 	p.expectSetup(w, h)
+	synctest.Wait() // until input is taken
 }
 
 // expectSetup reads what the client asks for when the session begins.

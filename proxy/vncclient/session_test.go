@@ -413,8 +413,13 @@ func TestInput(t *testing.T) {
 func TestRelease(t *testing.T) {
 	err := play(t, plaintext, func(p *peer) {
 		p.open(64, 48)
-		p.client.Send(desktop.KeyEvent{Keysym: 0xffe3, Down: true})
-		p.client.Send(desktop.PointerEvent{Pos: image.Pt(3, 4), Buttons: desktop.ButtonLeft})
+		for _, in := range []desktop.Input{
+			desktop.KeyEvent{Keysym: 0xffe3, Down: true}, desktop.PointerEvent{Pos: image.Pt(3, 4), Buttons: desktop.ButtonLeft},
+		} {
+			if err := p.client.Send(in); err != nil {
+				t.Fatal(err)
+			}
+		}
 		p.expect(4, 1, 0, 0, uint32(0xffe3), 5, 1, uint16(3), uint16(4))
 		p.stop()
 		p.expect(4, 0, 0, 0, uint32(0xffe3), 5, 0, uint16(3), uint16(4))
