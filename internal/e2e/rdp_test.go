@@ -317,6 +317,7 @@ func westonDesk(t *testing.T) *rdpDesk {
 	w := testbed.StartWeston(t, testbed.WestonOptions{})
 	dir := t.TempDir()
 	typed, told, ready := filepath.Join(dir, "typed"), filepath.Join(dir, "told"), filepath.Join(dir, "ready")
+	var terminal *testbed.Process
 	return &rdpDesk{
 		settings: fmt.Sprintf("address: %q, tls: {mode: pin, fingerprint: %x}", w.Addr, w.Cert.Fingerprint),
 		arrange:  func() {},
@@ -324,11 +325,16 @@ func westonDesk(t *testing.T) *rdpDesk {
 		at:       image.Pt(512, 384), still: true, // wherever the compositor puts windows, which are large
 
 		typing: func() string {
-			w.Terminal(t, "touch "+ready+"; sed -u /./q >"+typed+"; exec stdbuf -oL weston-eventdemo -w 1024 -h 768 --log-button --log-axis >"+told)
+			terminal = w.Terminal(t, "touch "+ready+"; sed -u /./q >"+typed+"; exec sleep 1d")
 			testbed.Eventually(t, patience, "a terminal", func() bool { _, err := os.Stat(ready); return err == nil })
 			return typed
 		},
-		clicking: func() (string, string, string) { return told, "button", "axis" },
+		clicking: func() (string, string, string) {
+			terminal.Stop() // a click on it would bring it to the front for good
+			w.Start(t, "sh", "-c", "exec stdbuf -oL weston-eventdemo -w 1024 -h 768 --log-focus --log-button --log-axis >"+told)
+			testbed.Eventually(t, patience, "the window of events", func() bool { return read(told) != "" })
+			return told, "button", "axis"
+		},
 	}
 }
 

@@ -91,5 +91,12 @@ func (w *Weston) Terminal(t TB, script string) *Process {
 	if err := writeFile(file, "#!/bin/sh\n"+script+"\n", 0o700); err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
-	return start(t, spawn{name: "weston-terminal", args: []string{"--maximized", "--shell=" + file}, env: w.env, calm: true})
+	return w.Start(t, "weston-terminal", "--maximized", "--shell="+file)
+}
+
+// Start runs a program on the screen.
+func (w *Weston) Start(t TB, name string, args ...string) *Process {
+	t.Helper()
+	Require(t, name)
+	return start(t, spawn{name: name, args: args, env: w.env, calm: true})
 }
