@@ -74,10 +74,10 @@ inConsole('a sign-in that expires leads to the sign-in page and back', async (pa
 inConsole('targets: search, tags, a target that refuses', async (page) => {
   const cards = page.getByRole('article');
   await cards.first().waitFor();
-  assert.equal(await cards.count(), 4);
+  assert.equal(await cards.count(), 6);
   await screenshot(page, 'targets');
   await page.getByRole('button', { name: 'production' }).click();
-  assert.equal(await cards.count(), 2);
+  assert.equal(await cards.count(), 3);
   await page.getByLabel('Search targets').fill('pinned ca');
   assert.equal(await cards.count(), 1);
   await page.getByLabel('Search targets').fill('nothing like it');
