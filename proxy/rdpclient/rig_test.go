@@ -192,6 +192,14 @@ func (l *link) shows(least float64, want func() *image.RGBA) {
 		got.Bounds().Size(), psnr(got, wanted), wanted.Bounds().Size(), least)
 }
 
+// usedCodec fails the test when a picture that may lose detail lost none: then the lossy codec was not used.
+func (l *link) usedCodec(least float64, screen *image.RGBA) {
+	l.t.Helper()
+	if !math.IsInf(least, 1) && math.IsInf(psnr(l.picture(), screen), 1) {
+		l.t.Error("nothing was lost, so the codec was not used")
+	}
+}
+
 // keep writes a picture where a person finds it.
 func (l *link) keep(name string, img *image.RGBA) {
 	dir := filepath.Join(os.TempDir(), "vitrine-rdpclient")
