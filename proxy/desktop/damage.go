@@ -48,20 +48,37 @@ func (d *Damage) Add(r image.Rectangle) {
 	if r.Empty() {
 		return
 	}
-	x0, x1 := r.Min.X/BlockSize, (r.Max.X-1)/BlockSize
-	y0, y1 := r.Min.Y/BlockSize, (r.Max.Y-1)/BlockSize
-	for y := y0; y <= y1; y++ {
-		row := d.bits[y*d.words : (y+1)*d.words]
-		for w := x0 / 64; w <= x1/64; w++ {
-			mask := ^uint64(0)
-			if w == x0/64 {
-				mask &= ^uint64(0) << (x0 % 64)
-			}
-			if w == x1/64 {
-				mask &= ^uint64(0) >> (63 - x1%64)
-			}
-			row[w] |= mask
+	x0, x1 := r.Min.X/BlockSize, (r.Max.X-1)/BlockSize+1
+	for y := r.Min.Y / BlockSize; y <= (r.Max.Y-1)/BlockSize; y++ {
+		d.AddRun(y, x0, x1)
+	}
+}
+
+// AddRun marks the blocks [x0, x1) of row y, which must lie in the bitmap.
+func (d *Damage) AddRun(y, x0, x1 int) {
+	d.eachWord(y, x0, x1, func(word *uint64, mask uint64) { *word |= mask })
+}
+
+// RemoveRun unmarks the blocks [x0, x1) of row y, which must lie in the bitmap.
+func (d *Damage) RemoveRun(y, x0, x1 int) {
+	d.eachWord(y, x0, x1, func(word *uint64, mask uint64) { *word &^= mask })
+}
+
+// eachWord calls fn with each word that holds one of the blocks [x0, x1) of row y, and which of its bits they are.
+func (d *Damage) eachWord(y, x0, x1 int, fn func(word *uint64, mask uint64)) {
+	if x0 >= x1 {
+		return
+	}
+	last := x1 - 1
+	for w := x0 / 64; w <= last/64; w++ {
+		mask := ^uint64(0)
+		if w == x0/64 {
+			mask &= ^uint64(0) << (x0 % 64)
 		}
+		if w == last/64 {
+			mask &= ^uint64(0) >> (63 - last%64)
+		}
+		fn(&d.bits[y*d.words+w], mask)
 	}
 }
 

@@ -161,3 +161,30 @@ func BenchmarkDamage(b *testing.B) {
 		}
 	})
 }
+
+// TestRunsOfBlocks marks and unmarks runs and compares with a map of blocks.
+func TestRunsOfBlocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	d := NewDamage(image.Pt(200*BlockSize, 3*BlockSize))
+	want := map[image.Point]bool{}
+	for range 500 {
+		y, x0 := rng.IntN(3), rng.IntN(200)
+		x1 := x0 + rng.IntN(201-x0)
+		mark := rng.IntN(2) == 0
+		if mark {
+			d.AddRun(y, x0, x1)
+		} else {
+			d.RemoveRun(y, x0, x1)
+		}
+		for x := x0; x < x1; x++ {
+			want[image.Pt(x, y)] = mark
+		}
+		for y := range 3 {
+			for x := range 200 {
+				if d.Has(x, y) != want[image.Pt(x, y)] {
+					t.Fatalf("block %d,%d after [%d, %d) of row %d", x, y, x0, x1, y)
+				}
+			}
+		}
+	}
+}

@@ -194,6 +194,14 @@ func (f *Framebuffer) Snapshot(force bool, fn func(pix []byte, size image.Point,
 	return had
 }
 
+// View calls fn with the picture as it is now, what was not yet committed included. fn must not keep pix nor write it: drawing
+// waits meanwhile.
+func (f *Framebuffer) View(fn func(pix []byte, size image.Point)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn(f.pix, f.size)
+}
+
 // CopyPixels returns a copy of the whole picture in BGRX and its size, for screenshots and tests.
 func (f *Framebuffer) CopyPixels() ([]byte, image.Point) {
 	f.mu.Lock()
