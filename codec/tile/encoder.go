@@ -1,0 +1,229 @@
+package tile
+
+import (
+	"encoding/binary"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/vitrine-psm/vitrine/codec/pixel"
+)
+
+// Encoder codes parts of a picture. The zero value is ready. It keeps its buffers, and is not for concurrent use.
+type Encoder struct {
+	palette palette
+	body    []byte // what follows the mode
+	out     appender
+	deflate *flate.Writer
+}
+
+const (
+	// worthIt is the size of a body below which DEFLATE has nothing to gain.
+	worthIt = 48
+	// level is the fastest of DEFLATE that still looks for repetitions: higher ones take twice the time for a tenth of
+	// the bytes.
+	level = 1
+)
+
+// appender is an io.Writer that appends.
+type appender []byte
+
+func (a *appender) Write(p []byte) (int, error) {
+	*a = append(*a, p...)
+	return len(p), nil
+}
+
+// Append appends the coded pixels of the parts, one after the other, to dst. The fourth byte of a pixel is ignored. The
+// result is never more than one byte longer than three bytes a pixel.
+func (e *Encoder) Append(dst []byte, parts []pixel.BGRX) []byte {
+	raw := 0
+	for _, p := range parts {
+		raw += channels * p.Width * p.Height
+	}
+	mode := modePalette
+	var few bool
+	if e.body, few = e.palette.collect(e.body[:0], parts); !few {
+		mode = modeResidual
+		for _, p := range parts {
+			e.body = appendResiduals(e.body, p)
+		}
+	}
+	start := len(dst)
+	if len(e.body) >= worthIt {
+		dst = e.compress(append(dst, byte(mode|compressed)), e.body)
+		if n := len(dst) - start - 1; n < min(len(e.body), raw) {
+			return dst
+		}
+		dst = dst[:start]
+	}
+	if mode == modePalette && len(e.body) < raw {
+		return append(append(dst, byte(mode)), e.body...)
+	}
+	dst = append(dst, modeStored)
+	for _, p := range parts {
+		dst = appendStored(dst, p)
+	}
+	return dst
+}
+
+// compress appends body as one DEFLATE stream.
+func (e *Encoder) compress(dst, body []byte) []byte {
+	e.out = dst
+	if e.deflate == nil {
+		e.deflate, _ = flate.NewWriter(&e.out, level) // fails for unknown levels only
+	} else {
+		e.deflate.Reset(&e.out)
+	}
+	_, _ = e.deflate.Write(body) // appender does not fail
+	_ = e.deflate.Close()
+	dst = e.out
+	e.out = nil
+	return dst
+}
+
+func appendStored(dst []byte, p pixel.BGRX) []byte {
+	for y := range p.Height {
+		row := p.Row(y)
+		for i := 0; i < len(row); i += inPixel {
+			dst = append(dst, row[i+2], row[i+1], row[i])
+		}
+	}
+	return dst
+}
+
+// appendResiduals appends the residuals of one part, row by row: G, R−G, B−G.
+func appendResiduals(dst []byte, p pixel.BGRX) []byte {
+	for y := range p.Height {
+		row := p.Row(y)
+		above := row
+		if y > 0 {
+			above = p.Row(y - 1)
+		}
+		start := len(dst)
+		dst = grow(dst, channels*p.Width)
+		green, red, blue := dst[start:][:p.Width], dst[start+p.Width:][:p.Width], dst[start+2*p.Width:][:p.Width]
+		var left, corner [channels]uint8
+		for x := range p.Width {
+			px, up := row[x*inPixel:][:channels], above[x*inPixel:][:channels]
+			here := [channels]uint8{px[1], px[2] - px[1], px[0] - px[1]}
+			var over [channels]uint8
+			if y > 0 {
+				over = [channels]uint8{up[1], up[2] - up[1], up[0] - up[1]}
+			}
+			green[x] = here[0] - median(left[0], over[0], corner[0])
+			red[x] = here[1] - median(left[1], over[1], corner[1])
+			blue[x] = here[2] - median(left[2], over[2], corner[2])
+			left, corner = here, over
+		}
+	}
+	return dst
+}
+
+// grow returns b with n more bytes, whose content is arbitrary.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) < n {
+		b = append(b, make([]byte, n)...)
+		return b
+	}
+	return b[:len(b)+n]
+}
+
+// palette finds the colours of parts. Its table is a hash of open addressing with room to spare.
+type palette struct {
+	table   [1024]uint32 // colour<<8 | index, empty where not in this generation
+	mark    [1024]uint32 // the generation of each entry
+	current uint32
+	colours []uint32
+	indices []uint8
+}
+
+// collect appends palette and indices of the parts to dst. It reports false, and appends nothing, when there are too many colours.
+func (t *palette) collect(dst []byte, parts []pixel.BGRX) (_ []byte, few bool) {
+	if t.current++; t.current == 0 { // every four billion messages
+		clear(t.mark[:])
+		t.current = 1
+	}
+	t.colours, t.indices = t.colours[:0], t.indices[:0]
+	for _, p := range parts {
+		for y := range p.Height {
+			if !t.addRow(p.Row(y)) {
+				return dst, false
+			}
+		}
+	}
+	if len(t.colours) == 0 {
+		t.colours = append(t.colours, 0) // no pixels at all
+	}
+	dst = append(dst, byte(len(t.colours)-1))
+	for _, c := range t.colours {
+		dst = append(dst, byte(c>>16), byte(c>>8), byte(c))
+	}
+	bits := bitsFor(len(t.colours))
+	rest := t.indices
+	for _, p := range parts {
+		for range p.Height {
+			dst = appendPacked(dst, rest[:p.Width], bits)
+			rest = rest[p.Width:]
+		}
+	}
+	return dst, true
+}
+
+// addRow appends the indices of a row of pixels. It reports false when there are too many colours.
+func (t *palette) addRow(row []byte) bool {
+	last, index := ^uint32(0), uint8(0)
+	for ; len(row) >= inPixel; row = row[inPixel:] {
+		if c := binary.LittleEndian.Uint32(row) & 0xffffff; c != last {
+			var ok bool
+			if index, ok = t.index(c); !ok {
+				return false
+			}
+			last = c
+		}
+		t.indices = append(t.indices, index)
+	}
+	return true
+}
+
+// index returns the index of a colour, a new one if need be; ok is false when there are too many.
+func (t *palette) index(c uint32) (index uint8, ok bool) {
+	for i := c * 0x9e3779b1 >> 22; ; i = (i + 1) % uint32(len(t.table)) {
+		switch {
+		case t.mark[i] != t.current:
+			if len(t.colours) == maxColours {
+				return 0, false
+			}
+			index = uint8(len(t.colours))
+			t.mark[i], t.table[i] = t.current, c<<8|uint32(index)
+			t.colours = append(t.colours, c)
+			return index, true
+		case t.table[i]>>8 == c:
+			return uint8(t.table[i]), true
+		}
+	}
+}
+
+// appendPacked appends a row of indices, padded to whole bytes.
+func appendPacked(dst []byte, row []uint8, bits int) []byte {
+	switch bits {
+	case 0:
+		return dst
+	case 8:
+		return append(dst, row...)
+	}
+	per := 8 / bits
+	for ; len(row) >= per; row = row[per:] {
+		var b byte
+		for _, v := range row[:per] {
+			b = b<<bits | v
+		}
+		dst = append(dst, b)
+	}
+	if len(row) > 0 {
+		var b byte
+		for _, v := range row {
+			b = b<<bits | v
+		}
+		dst = append(dst, b<<(bits*(per-len(row))))
+	}
+	return dst
+}
