@@ -154,7 +154,8 @@ func inBubble(t *testing.T, change func(*HubConfig), fn func(r *rig)) {
 		if r.hub, err = NewHub(c); err != nil {
 			t.Fatal(err)
 		}
-		r.paint(image.Rect(0, 0, 640, 480), 0)
+		r.paint(whole, 0)
+		r.fb = c.Framebuffer
 		r.ctx, r.cancel = context.WithCancelCause(t.Context())
 		r.wg.Go(func() { r.runErr = r.hub.Run(r.ctx) })
 		fn(r)

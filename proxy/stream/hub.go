@@ -42,6 +42,8 @@ type HubConfig struct {
 	RefineAfter time.Duration
 	// IDRInterval is the least time between two IDR pictures; 300 ms when zero.
 	IDRInterval time.Duration
+	// ExactAfter is how long a part of the picture must be still before viewers with a patch lane get it exactly; 150 ms when zero.
+	ExactAfter time.Duration
 	// NewEncoder opens an encoder; h264.NewEncoder when nil.
 	NewEncoder func(h264.Config) (Encoder, error)
 }
@@ -64,6 +66,9 @@ func (c *HubConfig) setDefaults() error {
 	if c.IDRInterval == 0 {
 		c.IDRInterval = 300 * time.Millisecond
 	}
+	if c.ExactAfter == 0 {
+		c.ExactAfter = 150 * time.Millisecond
+	}
 	if c.Origin.IsZero() {
 		c.Origin = time.Now()
 	}
@@ -81,8 +86,8 @@ func (c *HubConfig) setDefaults() error {
 	case c.SharpQP < h264.MinQP || c.CoarsestQP > h264.MaxQP || c.SharpQP > min(c.MotionQP, c.IntraQP) || c.CoarsestQP < max(c.MotionQP, c.IntraQP):
 		return fmt.Errorf("stream: quantisers sharp %d, motion %d, intra %d, coarsest %d are out of order or outside %d to %d",
 			c.SharpQP, c.MotionQP, c.IntraQP, c.CoarsestQP, h264.MinQP, h264.MaxQP)
-	case c.RefineAfter < 0 || c.IDRInterval < 0:
-		return fmt.Errorf("stream: negative times: refine after %v, IDR interval %v", c.RefineAfter, c.IDRInterval)
+	case c.RefineAfter < 0 || c.IDRInterval < 0 || c.ExactAfter < 0:
+		return fmt.Errorf("stream: negative times: refine after %v, IDR interval %v, exact after %v", c.RefineAfter, c.IDRInterval, c.ExactAfter)
 	}
 	return nil
 }
@@ -102,9 +107,11 @@ type Hub struct {
 	started atomic.Bool
 	wantIDR atomic.Bool
 	target  atomic.Int64 // bits per second
+	patched atomic.Int64 // bytes of patches coded and not yet poured into the bucket
 
 	mu     sync.Mutex
 	sinks  []*queue // in order of joining
+	lanes  []*lane  // in order of joining
 	frozen bool
 	stats  Stats // without Sinks, FPS, BitsPerSecond
 	recent window
@@ -133,6 +140,8 @@ func NewHub(c HubConfig) (*Hub, error) {
 			bucket:  bucket{rate: float64(c.MaxBitrate)},
 		},
 		budget: time.Second / time.Duration(c.FPSCap) / budgetShare,
+		policy: defaultPolicy,
+		exact:  exact{after: c.ExactAfter},
 	}
 	return h, nil
 }
@@ -148,7 +157,7 @@ func (h *Hub) Serve(ctx context.Context, s Sink, queue int, full Overflow) error
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	q := newQueue(queue, full, cancel)
+	q := newQueue(s, queue, full, cancel)
 	if err := h.add(q); err != nil {
 		return err
 	}
@@ -248,6 +257,31 @@ func (h *Hub) Stats() Stats {
 	return s
 }
 
+func (h *Hub) addLane(l *lane) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lanes = append(h.lanes, l)
+}
+
+func (h *Hub) removeLane(l *lane) {
+	h.mu.Lock()
+	h.lanes = slices.DeleteFunc(h.lanes, func(o *lane) bool { return o == l })
+	h.mu.Unlock()
+	h.nudge() // its viewer needs every picture now
+}
+
+// wrote books what a lane has sent.
+func (h *Hub) wrote(item laneItem) {
+	if item.patch == nil {
+		return
+	}
+	n := len(item.patch.Coded())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stats.Patches++
+	h.stats.PatchBytes += uint64(n)
+}
+
 func (h *Hub) nudge() {
 	select {
 	case h.kick <- struct{}{}:
@@ -255,23 +289,39 @@ func (h *Hub) nudge() {
 	}
 }
 
-// active tells whether anyone takes units.
-func (h *Hub) active() bool {
+// look tells whether anyone takes units, counts the viewers of each kind, appends the lanes to lanes, and says when a viewer that
+// fell behind wants an IDR, the zero time for never. Lanes are held while viewers are frozen.
+func (h *Hub) look(lanes []*lane) (active bool, a audience, held bool, idr time.Time, _ []*lane) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.ContainsFunc(h.sinks, h.takes)
+	for _, q := range h.sinks {
+		if !h.takes(q) {
+			continue
+		}
+		active = true
+		if at := q.idrWish(); !at.IsZero() && (idr.IsZero() || at.Before(idr)) {
+			idr = at
+		}
+		if q.full == DropToIDR && !slices.ContainsFunc(h.lanes, func(l *lane) bool { return l.of == q.sink }) {
+			a.plain++
+		}
+	}
+	if !h.frozen {
+		a.lanes = len(h.lanes)
+	}
+	return active, a, h.frozen, idr, append(lanes, h.lanes...)
 }
 
 // takes needs mu.
 func (h *Hub) takes(q *queue) bool { return !h.frozen || q.full != DropToIDR }
 
 // deliver hands a unit to every sink and books it.
-func (h *Hub) deliver(au *h264.AccessUnit, book func(*Stats)) {
+func (h *Hub) deliver(now time.Time, au *h264.AccessUnit, book func(*Stats)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, q := range h.sinks {
-		if h.takes(q) && q.push(au) {
-			h.RequestIDR()
+		if h.takes(q) {
+			q.push(now, au)
 		}
 	}
 	s := &h.stats

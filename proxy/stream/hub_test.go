@@ -589,7 +589,7 @@ func TestPresetFollowsLoad(t *testing.T) {
 func TestStats(t *testing.T) {
 	inBubble(t, nil, func(r *rig) {
 		c := &collector{}
-		r.serve(r.ctx, c, 600, Fail)
+		r.serve(r.ctx, c, 600, DropToIDR)
 		r.settle()
 		before := r.hub.Stats()
 		for i := range 100 {
@@ -600,7 +600,7 @@ func TestStats(t *testing.T) {
 		if s.Frames-before.Frames != 100 || s.Bytes-before.Bytes != 100*100 || s.FPS < 9 || s.FPS > 10 || s.BitsPerSecond != s.FPS*800 {
 			t.Errorf("stats %+v", s)
 		}
-		if s.Size != image.Pt(640, 480) || s.Target != 16_000_000 || s.QP != 14 || len(s.Sinks) != 1 || s.Sinks[0].Overflow != Fail {
+		if s.Size != image.Pt(640, 480) || s.Target != 16_000_000 || s.QP != 14 || len(s.Sinks) != 1 || s.Sinks[0].Overflow != DropToIDR {
 			t.Errorf("stats %+v", s)
 		}
 		r.pass(2 * time.Second)

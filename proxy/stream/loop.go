@@ -28,20 +28,38 @@ var ErrRunning = errors.New("stream: hub was started before")
 type encodeLoop struct {
 	hub      *Hub
 	schedule schedule
+	policy   policy
 	load     load
 	budget   time.Duration // CPU time a picture may take
 
 	encoder Encoder
-	size    image.Point // of encoder
 	preset  h264.Preset
+	picture picture
 	dirty   bool          // damage was committed and not yet taken
-	seen    time.Duration // when dirty was set, on the session's clock
+	seen    time.Duration // when the first change since the last picture was, on the session's clock
 	active  bool          // wanted, when last looked
 	seq     uint64
-	lastPTS time.Duration
 
-	runs         runs          // of changed macroblocks, reused
+	audience audience
+	held     bool // viewers are frozen
+	lanes    []*lane
+	exact    exact
+	patches  uint32 // made so far
+
+	runs         runs          // reused
 	convert, cpu time.Duration // of the last picture
+}
+
+// picture is what the encoder's planes show: the desktop as it was when damage was last taken.
+type picture struct {
+	size  image.Point
+	epoch uint32 // rises with each encoder
+	// owed are the blocks that changed since the last unit, by says when that is to be made; none and zero when there are none.
+	owed *desktop.Damage
+	by   time.Time
+	// units is how many were made in this epoch, lastPTS the last one's.
+	units   int
+	lastPTS time.Duration
 }
 
 // runs is a set of macroblocks, for the converter and for the encoder.
@@ -52,6 +70,13 @@ func (r runs) Runs(fn func(y, x0, x1 int)) {
 	for _, run := range r {
 		fn(int(run.Y), int(run.X0), int(run.X1))
 	}
+}
+
+// of returns the blocks of d, in r's memory.
+func (r runs) of(d *desktop.Damage) runs {
+	r = r[:0]
+	d.Runs(func(y, x0, x1 int) { r = append(r, pixel.Run{Y: int32(y), X0: int32(x0), X1: int32(x1)}) })
+	return r
 }
 
 // count returns how many macroblocks r holds.
@@ -83,24 +108,22 @@ func (h *Hub) Run(ctx context.Context) error {
 
 func (l *encodeLoop) run(ctx context.Context) error {
 	h := l.hub
-	l.dirty, l.seen = true, h.clock() // what was drawn before Run
+	l.sawDamage() // what was drawn before Run
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		l.schedule.bucket.setRate(time.Now(), int(h.target.Load()))
 		var due <-chan time.Time
-		if at := l.nextAt(); !at.IsZero() {
-			wait := time.Until(at)
-			if wait <= 0 {
-				if err := l.picture(); err != nil {
-					return err
-				}
-				if ctx.Err() == nil {
-					continue
-				}
+		at, err := l.work(time.Now())
+		if err != nil {
+			return err
+		}
+		if !at.IsZero() {
+			if wait := time.Until(at); wait > 0 || ctx.Err() != nil {
+				timer.Reset(max(wait, 0))
+				due = timer.C
+			} else {
+				continue
 			}
-			timer.Reset(max(wait, 0))
-			due = timer.C
 		}
 		select {
 		case <-ctx.Done():
@@ -113,30 +136,77 @@ func (l *encodeLoop) run(ctx context.Context) error {
 	}
 }
 
-// nextAt returns when to make the next picture, the zero time when there is nothing to do.
-func (l *encodeLoop) nextAt() time.Time {
-	was := l.active
-	if l.active = l.wanted(); !l.active {
-		return time.Time{}
+// work does what is to be done now and returns when to come back; the zero time when there is nothing to wait for.
+func (l *encodeLoop) work(now time.Time) (again time.Time, err error) {
+	h := l.hub
+	l.schedule.bucket.setRate(now, int(h.target.Load()))
+	if n := h.patched.Swap(0); n > 0 {
+		l.schedule.bucket.pour(now, int(n))
 	}
-	if !was {
-		l.seen = l.hub.clock() // what changed before could not be shown to anyone
+	wish := l.look()
+	if !l.active {
+		return time.Time{}, nil
 	}
-	return l.schedule.next(l.demand())
+	if !wish.IsZero() && !now.Before(wish) {
+		h.wantIDR.Store(true)
+		wish = time.Time{}
+	}
+	if l.dirty && l.picture.units > 0 && l.policy.eager(now) {
+		if err := l.take(now); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if at := l.schedule.next(l.demand()); !at.IsZero() {
+		if !now.Before(at) {
+			return now, l.makeUnit(now)
+		}
+		again = at
+	}
+	return sooner(sooner(again, wish), l.sharpen(now)), nil
 }
 
-// wanted tells whether there is something to show and someone who takes units.
-func (l *encodeLoop) wanted() bool { return !l.hub.fb.Blank() && l.hub.active() }
+// look sees who is there, and returns when one of them wants an IDR, if any does.
+func (l *encodeLoop) look() (wish time.Time) {
+	was := l.active
+	l.active, l.audience, l.held, wish, l.lanes = l.hub.look(l.lanes[:0])
+	if l.active = l.active && !l.hub.fb.Blank(); l.active && !was {
+		l.seen = l.hub.clock() // what changed before could not be shown to anyone
+	}
+	for _, lane := range l.lanes {
+		if l.picture.units > 0 && lane.epoch != l.picture.epoch {
+			l.welcome(lane)
+		}
+		if lane.late && lane.idle() {
+			lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size), l.held)
+		}
+		if !l.held && lane.room(laneRoom) > 0 {
+			l.audience.room++
+		}
+	}
+	return wish
+}
+
+// welcome begins the books of a lane that has just opened: what its viewer shows now are the units up to the last.
+func (l *encodeLoop) welcome(lane *lane) {
+	lane.begin(&l.picture)
+	lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size), l.held)
+}
 
 func (l *encodeLoop) demand() demand {
-	return demand{dirty: l.dirty, idr: l.hub.wantIDR.Load()}
+	d := demand{dirty: l.dirty, idr: l.hub.wantIDR.Load()}
+	if !l.dirty {
+		d.by = l.picture.by
+		d.dirty = !d.by.IsZero()
+	}
+	return d
 }
 
 // sawDamage notes when the first damage since the last picture came.
 func (l *encodeLoop) sawDamage() {
-	if !l.dirty {
-		l.dirty, l.seen = true, l.hub.clock()
+	if !l.dirty && l.picture.by.IsZero() {
+		l.seen = l.hub.clock()
 	}
+	l.dirty = true
 }
 
 // last encodes what was drawn and not yet shown when the Hub stops.
@@ -146,17 +216,18 @@ func (l *encodeLoop) last() error {
 		l.sawDamage()
 	default:
 	}
-	if l.dirty && l.wanted() {
-		return l.picture()
+	l.look()
+	if l.active && l.demand().dirty {
+		return l.makeUnit(time.Now())
 	}
 	return nil
 }
 
-// picture makes one access unit, if there is need for one, and delivers it.
-func (l *encodeLoop) picture() error {
-	au, err := l.code(time.Now())
+// makeUnit makes one access unit, if there is need for one, and delivers it.
+func (l *encodeLoop) makeUnit(now time.Time) error {
+	au, err := l.code(now)
 	if au != nil {
-		l.hub.deliver(au, func(s *Stats) {
+		l.hub.deliver(now, au, func(s *Stats) {
 			s.EncodeTime += l.cpu
 			s.ConvertTime += l.convert
 			s.QP, s.Preset = l.schedule.lastQP, l.preset
@@ -165,16 +236,18 @@ func (l *encodeLoop) picture() error {
 	return err
 }
 
-// code makes one access unit at now, nil when there is no need for one.
+// code makes one access unit at now, nil when there is no need for one, and tells the lanes what it changes.
 func (l *encodeLoop) code(now time.Time) (*h264.AccessUnit, error) {
-	if err := l.snapshot(); err != nil {
+	l.convert = 0
+	if err := l.take(now); err != nil {
 		return nil, err
 	}
-	h := l.hub
+	h, p := l.hub, &l.picture
+	l.runs = l.runs.of(p.owed)
 	changed := l.runs.count()
 	idr := l.schedule.idrDue(now, l.demand())
 	qp, large := l.schedule.plan(now, changed, idr)
-	l.dirty = false
+	p.by = time.Time{}
 	if qp == 0 {
 		return nil, nil // a Wake left over from damage already shown
 	}
@@ -182,8 +255,8 @@ func (l *encodeLoop) code(now time.Time) (*h264.AccessUnit, error) {
 		h.wantIDR.Store(false)
 	}
 	au := &h264.AccessUnit{
-		PTS: max(now.Sub(h.origin), l.lastPTS+time.Microsecond), Refine: changed == 0 && !idr,
-		Width: l.size.X, Height: l.size.Y,
+		PTS: max(now.Sub(h.origin), p.lastPTS+time.Microsecond), Refine: changed == 0 && !idr,
+		Width: p.size.X, Height: p.size.Y,
 	}
 	au.Changed = au.PTS
 	if changed > 0 {
@@ -194,13 +267,28 @@ func (l *encodeLoop) code(now time.Time) (*h264.AccessUnit, error) {
 		return nil, fmt.Errorf("stream: picture %d: %w", l.seq+1, err)
 	}
 	l.seq++
-	l.lastPTS, l.cpu = au.PTS, coded.CPU
+	l.cpu = coded.CPU
 	au.Seq, au.Data, au.IDR = l.seq, coded.Data, coded.IDR
 	l.schedule.made(now, qp, len(au.Data), au.IDR, large)
+	l.told(au.PTS)
 	if au.IDR || au.Refine {
 		return au, nil
 	}
 	return au, l.setPreset(l.load.observe(now, coded.CPU, l.budget))
+}
+
+// told books a unit, and tells the lanes of it.
+func (l *encodeLoop) told(pts time.Duration) {
+	p := &l.picture
+	p.units++
+	p.lastPTS = pts
+	for _, lane := range l.lanes {
+		if lane.epoch != p.epoch {
+			lane.begin(p)
+		}
+		lane.tell(p, pts, p.owed, l.held)
+	}
+	p.owed.Clear()
 }
 
 func (l *encodeLoop) setPreset(p h264.Preset) error {
@@ -212,58 +300,140 @@ func (l *encodeLoop) setPreset(p h264.Preset) error {
 	return l.encoder.SetPreset(p)
 }
 
-// snapshot brings the encoder's planes up to date and leaves the macroblocks that changed in runs. A desktop of another size gets
-// another encoder; it is opened outside the framebuffer's lock, so the size may have changed again since.
-func (l *encodeLoop) snapshot() error {
+// take brings the planes up to what was committed, and sends it as a patch if it is small. A desktop of another size gets another
+// encoder; it is opened outside the framebuffer's lock, so the size may have changed again since.
+func (l *encodeLoop) take(now time.Time) error {
 	for {
 		fresh, err := l.openEncoder(l.hub.fb.Size())
 		if err != nil {
 			return err
 		}
-		l.runs = l.runs[:0]
-		l.convert = 0
 		resized := false
 		l.hub.fb.Snapshot(fresh, func(pix []byte, size image.Point, d *desktop.Damage) {
-			if resized = size != l.size; !resized {
-				err = l.take(pix, d, fresh)
+			if resized = size != l.picture.size; resized {
+				return
 			}
+			if fresh {
+				l.picture.owed.AddAll()
+				d = l.picture.owed
+			}
+			err = l.absorb(now, pix, d)
 		})
 		if err != nil {
 			return fmt.Errorf("stream: %w", err)
 		}
 		if !resized {
+			l.dirty = false
 			return nil
 		}
 	}
 }
 
-// take converts what is damaged, or all of it. The framebuffer is locked meanwhile.
-func (l *encodeLoop) take(pix []byte, d *desktop.Damage, all bool) error {
+// absorb takes a change: converts it, books it, and routes it. The framebuffer is locked meanwhile.
+func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error {
 	start := time.Now()
-	if all {
-		for y := range d.Rows() {
-			l.runs = append(l.runs, pixel.Run{Y: int32(y), X1: int32(d.Cols())})
-		}
-	} else {
-		d.Runs(func(y, x0, x1 int) {
-			l.runs = append(l.runs, pixel.Run{Y: int32(y), X0: int32(x0), X1: int32(x1)})
-		})
-	}
+	p := &l.picture
+	l.runs = l.runs.of(d)
 	err := pixel.Convert(l.encoder.Planes(), pixel.Source{
-		Pix: pix, Stride: l.size.X * desktop.BytesPerPixel, Width: l.size.X, Height: l.size.Y,
+		Pix: pix, Stride: p.size.X * desktop.BytesPerPixel, Width: p.size.X, Height: p.size.Y,
 	}, l.runs)
-	l.convert = time.Since(start)
-	return err
+	if err != nil {
+		return err
+	}
+	l.convert += time.Since(start)
+	p.owed.Union(d)
+	l.exact.touch(l.runs, now.Sub(l.hub.origin))
+	for _, lane := range l.lanes {
+		if lane.epoch == p.epoch {
+			lane.changed(l.runs, d)
+		}
+	}
+	route := l.policy.change(now, l.runs.count(), l.audience)
+	if p.units == 0 {
+		route.video = now
+	} else if route.patch {
+		l.patch(pix)
+	}
+	p.by = sooner(p.by, route.video)
+	return nil
+}
+
+// patch sends what is in runs to every lane with room.
+func (l *encodeLoop) patch(pix []byte) {
+	p := l.newPatch(l.runs)
+	p.fill(pix)
+	for _, lane := range l.lanes {
+		if lane.room(laneRoom) > 0 {
+			lane.send(p, l.runs)
+		}
+	}
+}
+
+func (l *encodeLoop) newPatch(rs runs) *Patch {
+	l.patches++
+	return &Patch{
+		Number: l.patches, Epoch: l.picture.epoch, After: l.picture.lastPTS, Size: l.picture.size, Rects: rectangles(rs),
+		onCoded: func(n int) { l.hub.patched.Add(int64(n)) },
+	}
+}
+
+// sharpen sends each lane that has nothing else to do a cell of what has been still, and returns when to come back; the zero time
+// when there is nothing to wait for.
+func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
+	if l.picture.units == 0 || l.held {
+		return time.Time{}
+	}
+	h := l.hub
+	clock := now.Sub(h.origin)
+	for _, lane := range l.lanes {
+		if lane.stale.Empty() {
+			continue
+		}
+		if free := l.schedule.bucket.belowAt(freePressure); now.Before(free) {
+			again = sooner(again, free)
+			continue
+		}
+		cell, rs, at := l.exact.pick(lane.stale, clock)
+		switch {
+		case cell < 0:
+			again = sooner(again, later(h.origin.Add(at), now.Add(exactGap)))
+		case lane.idle(): // otherwise it tells when it is
+			if p := l.still(cell, rs); p != nil {
+				lane.send(p, rs)
+			} else {
+				again = sooner(again, now.Add(exactGap))
+			}
+		}
+	}
+	return again
+}
+
+// still returns a patch of blocks of a cell; nil when the desktop has another size by now.
+func (l *encodeLoop) still(cell int, rs runs) *Patch {
+	if p := l.exact.kept(cell, rs); p != nil {
+		return p
+	}
+	var p *Patch
+	l.hub.fb.View(func(pix []byte, size image.Point) {
+		if size == l.picture.size {
+			p = l.newPatch(rs)
+			p.fill(pix)
+		}
+	})
+	if p != nil {
+		l.exact.keep(cell, p, rs)
+	}
+	return p
 }
 
 // openEncoder makes sure that there is an encoder for size and tells whether it is new.
 func (l *encodeLoop) openEncoder(size image.Point) (fresh bool, err error) {
-	if l.encoder != nil && l.size == size {
+	if l.encoder != nil && l.picture.size == size {
 		return false, nil
 	}
 	if l.encoder != nil {
 		if err := l.encoder.Close(); err != nil {
-			return false, fmt.Errorf("stream: closing the encoder of %v: %w", l.size, err)
+			return false, fmt.Errorf("stream: closing the encoder of %v: %w", l.picture.size, err)
 		}
 		l.encoder = nil
 	}
@@ -272,9 +442,10 @@ func (l *encodeLoop) openEncoder(size image.Point) (fresh bool, err error) {
 	if l.encoder, err = l.hub.newEncoder(c); err != nil {
 		return false, fmt.Errorf("stream: %w", err)
 	}
-	l.size, l.preset = size, c.Preset
-	p := l.encoder.Planes()
-	l.schedule.reset(p.Width / pixel.BlockSize * (p.Height / pixel.BlockSize))
+	l.preset = c.Preset
+	l.picture = picture{size: size, epoch: l.picture.epoch + 1, owed: desktop.NewDamage(size), lastPTS: l.picture.lastPTS}
+	l.exact.reset(size)
+	l.schedule.reset(l.picture.owed.Cols() * l.picture.owed.Rows())
 	l.hub.logger.Info("encoder opened", "width", size.X, "height", size.Y)
 	return true, nil
 }

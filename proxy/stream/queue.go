@@ -3,12 +3,14 @@ package stream
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/vitrine-psm/vitrine/codec/h264"
 )
 
 // queue is the bounded queue between the Hub and one sink. The Hub pushes, Serve pops.
 type queue struct {
+	sink   Sink
 	full   Overflow
 	fail   context.CancelCauseFunc // ends the WriteUnit in progress when full is Fail
 	signal chan struct{}           // capacity 1, never closed: something changed
@@ -20,39 +22,74 @@ type queue struct {
 	failed    bool
 	delivered uint64
 	dropped   uint64
+
+	behind   bool          // waiting because it overflowed
+	patience time.Duration // how long it then waits before it asks for an IDR
+	idrAt    time.Time     // when it does
+	resumed  time.Time     // when it last began with an IDR
 }
 
-func newQueue(size int, full Overflow, fail context.CancelCauseFunc) *queue {
-	return &queue{full: full, fail: fail, signal: make(chan struct{}, 1), units: make([]*h264.AccessUnit, size), waiting: true}
+const (
+	// steadyAfter is how long a sink must have kept up before it may ask for an IDR at once when it falls behind.
+	steadyAfter = 10 * time.Second
+	// leastPatience is how long it waits otherwise, the first time; then twice as long each time, up to mostPatience. An IDR is
+	// a burden for all viewers, and one that cannot carry the stream needs another at once.
+	leastPatience, mostPatience = time.Second, 16 * time.Second
+)
+
+func newQueue(s Sink, size int, full Overflow, fail context.CancelCauseFunc) *queue {
+	return &queue{sink: s, full: full, fail: fail, signal: make(chan struct{}, 1), units: make([]*h264.AccessUnit, size), waiting: true}
 }
 
-// push adds a unit. It reports whether the queue now waits for an IDR because of this push.
-func (q *queue) push(au *h264.AccessUnit) (overflowed bool) {
+// push adds a unit, at now.
+func (q *queue) push(now time.Time, au *h264.AccessUnit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failed || q.waiting && !au.IDR {
-		return false
+		return
 	}
 	if q.n == len(q.units) {
 		if q.full == Fail {
 			q.failed = true
 			q.fail(ErrOverflow)
 			q.notify()
-			return false
+			return
 		}
 		q.dropped += uint64(q.n)
 		q.drop()
 		if !au.IDR {
 			q.dropped++
-			q.waiting = true
-			return true
+			q.fellBehind(now)
+			return
 		}
 	}
-	q.waiting = false
+	if q.waiting {
+		q.waiting, q.behind, q.resumed = false, false, now
+	}
 	q.units[(q.head+q.n)%len(q.units)] = au
 	q.n++
 	q.notify()
-	return false
+}
+
+// fellBehind makes the queue wait for an IDR. It needs mu.
+func (q *queue) fellBehind(now time.Time) {
+	q.waiting, q.behind = true, true
+	if now.Sub(q.resumed) >= steadyAfter {
+		q.patience = 0
+	} else {
+		q.patience = min(max(2*q.patience, leastPatience), mostPatience)
+	}
+	q.idrAt = now.Add(q.patience)
+}
+
+// idrWish returns when a sink that fell behind wants an IDR, the zero time when it wants none.
+func (q *queue) idrWish() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.waiting || !q.behind {
+		return time.Time{}
+	}
+	return q.idrAt
 }
 
 // hold makes the queue wait for the next IDR, keeping what it has.

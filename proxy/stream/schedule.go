@@ -32,8 +32,9 @@ type schedule struct {
 
 // demand is what there is to do.
 type demand struct {
-	dirty bool // damage was committed
-	idr   bool // an IDR picture was asked for
+	dirty bool      // something changed since the last picture
+	by    time.Time // when that must be shown; the zero time for as soon as may be
+	idr   bool      // an IDR picture was asked for
 }
 
 // reset forgets the picture for a new encoder.
@@ -48,17 +49,18 @@ func (s *schedule) next(d demand) time.Time {
 		ready = stalled
 	}
 	ready = later(ready, s.lastFrame.Add(s.interval))
-	if d.dirty || s.lastQP == 0 {
+	if s.lastQP == 0 {
 		return ready
 	}
 	var at time.Time
+	if d.dirty {
+		at = later(ready, d.by)
+	}
 	if d.idr {
-		at = later(ready, s.lastIDR.Add(s.idrInterval))
+		at = sooner(at, later(ready, s.lastIDR.Add(s.idrInterval)))
 	}
 	if s.lastQP > s.quality.sharp {
-		if refine := later(ready, s.refineAt()); at.IsZero() || refine.Before(at) {
-			at = refine
-		}
+		at = sooner(at, later(ready, s.refineAt()))
 	}
 	return at
 }
@@ -110,6 +112,14 @@ func (s *schedule) made(now time.Time, qp, bytes int, idr, large bool) {
 	if large {
 		s.lastLarge = now
 	}
+}
+
+// sooner returns the earlier of two times, of which the zero time is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,0 +1,120 @@
+package stream
+
+import (
+	"image"
+	"time"
+
+	"github.com/vitrine-psm/vitrine/codec/pixel"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
+)
+
+// Cells are what the picture is made exact by: few enough to be coded well, small enough that the first come soon and the
+// rest can give way to a change.
+const (
+	cellCols, cellRows = 16, 8 // blocks
+	// exactGap bounds how often stillness is looked for.
+	exactGap = 20 * time.Millisecond
+)
+
+// exact knows how long each block has been still, and keeps the patches that show still blocks for further viewers.
+type exact struct {
+	after time.Duration // a block is still when it did not change for so long
+
+	cols, rows int
+	changed    []time.Duration // when each block last changed, on the session's clock
+	patchOf    []uint32        // the newest patch that shows the block as it is, of those in cells
+	cells      []*Patch        // the newest of each cell
+	picked     runs            // reused
+}
+
+func (e *exact) reset(size image.Point) {
+	d := desktop.NewDamage(size)
+	e.cols, e.rows = d.Cols(), d.Rows()
+	e.changed = make([]time.Duration, e.cols*e.rows)
+	e.patchOf = make([]uint32, e.cols*e.rows)
+	e.cells = make([]*Patch, e.cellsInRow()*((e.rows+cellRows-1)/cellRows))
+}
+
+func (e *exact) cellsInRow() int { return (e.cols + cellCols - 1) / cellCols }
+
+// touch notes that blocks changed at now.
+func (e *exact) touch(rs runs, now time.Duration) {
+	for _, r := range rs {
+		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
+			e.changed[block] = now
+			if e.patchOf[block] != 0 {
+				e.patchOf[block] = 0
+				e.cells[e.cellOf(block)] = nil // it is of no use to anyone any more
+			}
+		}
+	}
+}
+
+func (e *exact) cellOf(block int) int {
+	return block/e.cols/cellRows*e.cellsInRow() + block%e.cols/cellCols
+}
+
+// pick returns the first cell in which blocks of stale are still, and those blocks; without one a negative cell, and when to look
+// again, zero when there is nothing to wait for.
+func (e *exact) pick(stale *desktop.Damage, now time.Duration) (cell int, rs runs, again time.Duration) {
+	cell = -1
+	stale.Runs(func(y, x0, x1 int) {
+		for x := x0; x < x1 && cell < 0; x++ {
+			switch at := e.changed[y*e.cols+x] + e.after; {
+			case at <= now:
+				cell = e.cellOf(y*e.cols + x)
+			case again == 0 || at < again:
+				again = at
+			}
+		}
+	})
+	if cell < 0 {
+		return cell, nil, again
+	}
+	return cell, e.still(stale, cell, now), 0
+}
+
+// still returns the blocks of stale that lie in the cell and are still.
+func (e *exact) still(stale *desktop.Damage, cell int, now time.Duration) runs {
+	e.picked = e.picked[:0]
+	left, top := cell%e.cellsInRow()*cellCols, cell/e.cellsInRow()*cellRows
+	for y := top; y < min(top+cellRows, e.rows); y++ {
+		for x := left; x < min(left+cellCols, e.cols); x++ {
+			if !stale.Has(x, y) || e.changed[y*e.cols+x]+e.after > now {
+				continue
+			}
+			if n := len(e.picked); n > 0 && e.picked[n-1].Y == int32(y) && e.picked[n-1].X1 == int32(x) {
+				e.picked[n-1].X1++
+			} else {
+				e.picked = append(e.picked, pixel.Run{Y: int32(y), X0: int32(x), X1: int32(x + 1)})
+			}
+		}
+	}
+	return e.picked
+}
+
+// kept returns the patch that shows all of these blocks of a cell as they are, if there is one.
+func (e *exact) kept(cell int, rs runs) *Patch {
+	p := e.cells[cell]
+	if p == nil {
+		return nil
+	}
+	for _, r := range rs {
+		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
+			if e.patchOf[block] != p.Number {
+				return nil
+			}
+		}
+	}
+	return p
+}
+
+// keep keeps a patch of these blocks for further viewers.
+func (e *exact) keep(cell int, p *Patch, rs runs) {
+	e.cells[cell] = p
+	for _, r := range rs {
+		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
+			e.patchOf[block] = p.Number
+		}
+	}
+}

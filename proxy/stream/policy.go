@@ -1,0 +1,67 @@
+package stream
+
+import "time"
+
+// policy decides which lane carries a change, and by when the video lane must have it too. It is the whole judgement about the two
+// lanes, and looks at no clock and no picture.
+//
+// A small change goes out at once as a patch: it costs microseconds, is exact, and meets no jitter buffer. The video follows it
+// some time later, for the recording: x264 needs a millisecond for a picture in which one letter changed, however it is
+// tuned. A large change goes by video, and so does everything that comes with it: in motion a picture is due in a
+// moment anyway. Many small changes are a large one; burst and perSecond say how many.
+type policy struct {
+	small     int           // blocks that a small change has at most
+	burst     int           // blocks that small changes may have together at once …
+	perSecond int           // … and in the long run
+	motion    time.Duration // for so long after a large change everything goes by video
+	lag       time.Duration // how far the video may be behind the patches
+
+	lastLarge time.Time
+	level     float64 // blocks of small changes of late, at the time of poured
+	poured    time.Time
+}
+
+// defaultPolicy holds thresholds that were measured (BENCHMARKS.md, "Which lane").
+var defaultPolicy = policy{
+	small: 96, burst: 400, perSecond: 1500, motion: 100 * time.Millisecond, lag: 200 * time.Millisecond,
+}
+
+// audience is who takes pictures now.
+type audience struct {
+	lanes int // viewers with a patch lane
+	plain int // viewers without
+	room  int // those of lanes that can take a patch now
+}
+
+// route is what becomes of a change.
+type route struct {
+	patch bool
+	video time.Time // when the video lane must have it, at the latest
+}
+
+// eager tells whether a change is to be looked at as soon as it comes, rather than when the next picture is due.
+func (p *policy) eager(now time.Time) bool { return now.Sub(p.lastLarge) >= p.motion }
+
+// change routes a change of that many blocks, at now.
+func (p *policy) change(now time.Time, blocks int, a audience) route {
+	if blocks > p.small || p.flooded(now, blocks) {
+		p.lastLarge = now
+		return route{video: now}
+	}
+	switch {
+	case !p.eager(now), a.plain > 0:
+		return route{patch: p.eager(now) && a.room > 0, video: now}
+	case a.lanes > 0 && a.room == 0:
+		return route{video: now} // the link is full: one lane must do
+	}
+	return route{patch: a.room > 0, video: now.Add(p.lag)}
+}
+
+// flooded pours a small change into the leaky bucket of those of late, and tells whether it overflows.
+func (p *policy) flooded(now time.Time, blocks int) bool {
+	drained := now.Sub(p.poured).Seconds() * float64(p.perSecond)
+	p.level, p.poured = max(0, p.level-drained)+float64(blocks), now
+	over := p.level > float64(p.burst)
+	p.level = min(p.level, float64(p.burst))
+	return over
+}
