@@ -44,6 +44,8 @@ type Viewer struct {
 type Streamer interface {
 	// Serve feeds s until ctx ends or s fails, beginning with an IDR.
 	Serve(ctx context.Context, s stream.Sink, queue int, full stream.Overflow) error
+	// ServePatches feeds the patch lane of the viewer whose pictures are of's, until ctx ends or p fails.
+	ServePatches(ctx context.Context, of stream.Sink, p stream.PatchSink) error
 	// RequestIDR asks for an IDR soon, even of a still picture. It does not block and may be called often.
 	RequestIDR()
 }

@@ -50,6 +50,7 @@ type fakeVideo struct {
 	added chan struct{} // a value for every sink
 	idrs  chan struct{} // a value for every RequestIDR
 	seq   atomic.Uint64
+	lanes chan lane // that were opened
 }
 
 func newFakeVideo() *fakeVideo {
@@ -57,6 +58,7 @@ func newFakeVideo() *fakeVideo {
 		sinks: make(map[stream.Sink]chan *h264.AccessUnit),
 		added: make(chan struct{}, 64),
 		idrs:  make(chan struct{}, 4096),
+		lanes: make(chan lane, 64),
 	}
 }
 
@@ -84,6 +86,19 @@ func (f *fakeVideo) Serve(ctx context.Context, s stream.Sink, _ int, _ stream.Ov
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// ServePatches takes what patch gives it.
+func (f *fakeVideo) ServePatches(ctx context.Context, of stream.Sink, p stream.PatchSink) error {
+	f.lanes <- lane{of, p}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// lane is a patch lane that is served.
+type lane struct {
+	of  stream.Sink
+	out stream.PatchSink
 }
 
 func (f *fakeVideo) RequestIDR() { f.idrs <- struct{}{} }

@@ -52,6 +52,9 @@ const (
 	outboxQueue = 64
 	// highWater is how many bytes may lie in a data channel before we wait, lowWater when we go on.
 	highWater, lowWater = 256 << 10, 64 << 10
+	// patchWater is how many bytes of patches may lie in their data channel before the lane waits: about what is under way on a
+	// link of 20 Mbit/s and 50 ms.
+	patchWater = 128 << 10
 	// nackPackets is how many sent packets are kept for retransmission: five IDRs of 500 KB. A power of two.
 	nackPackets = 2048
 	// socketBuffer is the wished size of the UDP socket's buffers in bytes; the kernel may grant less.
@@ -68,6 +71,8 @@ const (
 	failedAfter = 15 * time.Second
 	// keepalive is how often an idle path is probed.
 	keepalive = 2 * time.Second
+	// patchAhead is how much longer patches may be under way than the link should need for them.
+	patchAhead = 20 * time.Millisecond
 	// resizeInterval is the shortest time between two resize requests of a viewer; the last one wins.
 	resizeInterval = 250 * time.Millisecond
 	// idrInterval is how often one viewer may ask for an IDR, after idrBurst at once.

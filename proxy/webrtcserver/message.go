@@ -16,6 +16,7 @@ const (
 	channelMotion    = "motion"
 	channelClipboard = "clipboard"
 	channelControl   = "control"
+	channelPatches   = "patches"
 )
 
 // message is something a browser says. check refuses what no honest browser says.
@@ -108,6 +109,7 @@ var messages = map[string]map[string]func() message{
 		"resize":  func() message { return new(resizeMessage) },
 		"refresh": func() message { return new(refreshMessage) },
 	},
+	channelPatches: {}, // the browser says nothing on it
 }
 
 // decodeMessage reads one message of a channel. Its errors quote nothing of the message, because people type

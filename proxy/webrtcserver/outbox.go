@@ -23,8 +23,8 @@ const (
 // one that does not read at all is ended.
 type outbox struct {
 	channel sender
+	buffer  *buffer
 	wake    chan struct{} // capacity 1, never closed
-	low     chan struct{} // capacity 1, never closed: the channel's buffer went below its threshold
 
 	mu    sync.Mutex
 	queue [][]byte
@@ -43,10 +43,7 @@ type sender interface {
 var _ sender = (*webrtc.DataChannel)(nil)
 
 func newOutbox(channel sender) *outbox {
-	o := &outbox{channel: channel, wake: make(chan struct{}, 1), low: make(chan struct{}, 1)}
-	channel.SetBufferedAmountLowThreshold(lowWater)
-	channel.OnBufferedAmountLow(func() { signal(o.low) })
-	return o
+	return &outbox{channel: channel, buffer: newBuffer(channel), wake: make(chan struct{}, 1)}
 }
 
 // signal sets ch, whose capacity is one.
@@ -125,23 +122,11 @@ func (o *outbox) run(ctx context.Context) (finished bool) {
 			}
 		}
 		for _, msg := range msgs {
-			if !o.drain(ctx, highWater) || o.channel.SendText(string(msg)) != nil {
+			if !o.buffer.drain(ctx, highWater) || o.channel.SendText(string(msg)) != nil {
 				return false
 			}
 		}
 	}
-}
-
-// drain waits until at most n bytes lie in the channel's buffer. It reports false when ctx ended.
-func (o *outbox) drain(ctx context.Context, n uint64) bool {
-	for o.channel.BufferedAmount() > n {
-		select {
-		case <-o.low:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
 }
 
 // flush waits until the browser has everything, or flushTimeout.
@@ -149,5 +134,30 @@ func (o *outbox) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	o.channel.SetBufferedAmountLowThreshold(0)
-	o.drain(ctx, 0)
+	o.buffer.drain(ctx, 0)
+}
+
+// buffer is what a data channel has taken and not yet brought over.
+type buffer struct {
+	channel sender
+	low     chan struct{} // capacity 1, never closed: less than lowWater is left
+}
+
+func newBuffer(channel sender) *buffer {
+	b := &buffer{channel, make(chan struct{}, 1)}
+	channel.SetBufferedAmountLowThreshold(lowWater)
+	channel.OnBufferedAmountLow(func() { signal(b.low) })
+	return b
+}
+
+// drain waits until at most n bytes are left. It reports false when ctx ended.
+func (b *buffer) drain(ctx context.Context, n uint64) bool {
+	for b.channel.BufferedAmount() > n {
+		select {
+		case <-b.low:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }

@@ -108,7 +108,7 @@ func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 	defer t.mu.Unlock()
 	t.setSent(func(s *sentState) { s.sending, s.began = true, time.Now() })
 	defer t.setSent(func(s *sentState) { s.sending, s.done, s.last = false, time.Now(), t.header.SequenceNumber-1 })
-	t.header.Timestamp = t.offset + uint32(au.PTS*clockRate/time.Second)
+	t.header.Timestamp = t.timestamp(au.PTS)
 	for payload, last := range t.packetizer.payloads(au.Data) {
 		if err := t.pacer.wait(ctx, len(payload)+packetOverhead, float64(t.rate())); err != nil {
 			return err
@@ -118,6 +118,11 @@ func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 		}
 	}
 	return nil
+}
+
+// timestamp is the RTP timestamp of a time of the session.
+func (t *track) timestamp(pts time.Duration) uint32 {
+	return t.offset + uint32(pts*clockRate/time.Second)
 }
 
 func (t *track) setSent(f func(*sentState)) {

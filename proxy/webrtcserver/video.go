@@ -41,7 +41,7 @@ func (k *sink) WriteUnit(ctx context.Context, au *h264.AccessUnit) error {
 // video sends pictures until ctx ends or there are no more. The latter is the session's end, which the viewer
 // is told of by SetState.
 func (v *viewer) video(ctx context.Context) {
-	err := v.s.cfg.Video.Serve(ctx, &sink{v: v, sent: v.sent}, viewerUnits, stream.DropToIDR)
+	err := v.s.cfg.Video.Serve(ctx, v.sink, viewerUnits, stream.DropToIDR)
 	if err == nil {
 		return
 	}

@@ -24,6 +24,7 @@ type viewer struct {
 	log     *slog.Logger
 	bwe     *estimator
 	track   *track
+	sink    *sink
 
 	answer chan answer             // capacity 1: what Offer waits for
 	end    context.CancelCauseFunc // set by run before the viewer is registered
@@ -67,7 +68,7 @@ type opened struct {
 
 func newViewer(s *Server, o Offer) *viewer {
 	bwe := newEstimator(s.cfg.Rates.Initial)
-	return &viewer{
+	v := &viewer{
 		s:        s,
 		id:       o.ViewerID,
 		person:   o.Person,
@@ -90,6 +91,8 @@ func newViewer(s *Server, o Offer) *viewer {
 		idrs:     rate.NewLimiter(rate.Every(idrInterval), idrBurst),
 		outboxes: make(map[string]*outbox),
 	}
+	v.sink = &sink{v: v, sent: v.sent}
+	return v
 }
 
 // info describes the viewer.
@@ -226,6 +229,11 @@ func (v *viewer) serve(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
 		case c := <-v.opened:
+			if c.label == channelPatches {
+				close(c.greeted)
+				wg.Go(func() { v.patches(ctx, c.channel) })
+				continue
+			}
 			o := newOutbox(c.channel)
 			v.s.greet(v, c.label, o)
 			close(c.greeted)

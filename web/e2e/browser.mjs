@@ -65,7 +65,7 @@ export async function screenshot(page, name) {
   }
 }
 
-/** The colours of pixels of a video, [red, green, blue] each; null while it shows nothing. */
+/** The colours of pixels of a video with what lies over it, [red, green, blue] each; null while it shows nothing. */
 export function pixels(page, testId, points) {
   return page.evaluate(
     ({ testId, points }) => {
@@ -77,13 +77,15 @@ export function pixels(page, testId, points) {
       canvas.height = video.videoHeight;
       const context = canvas.getContext('2d', { willReadFrequently: true });
       context.drawImage(video, 0, 0);
+      const tiles = found.querySelector('canvas');
+      if (tiles) context.drawImage(tiles, 0, 0);
       return points.map(([x, y]) => [...context.getImageData(x, y, 1, 1).data].slice(0, 3));
     },
     { testId, points },
   );
 }
 
-/** The whole picture of a video as a PNG file in base64; null while it shows nothing. */
+/** The whole picture of a video, with what lies over it, as a PNG file in base64; null while it shows nothing. */
 export function picture(page, testId) {
   return page.evaluate((testId) => {
     const found = document.querySelector(`[data-testid="${testId}"]`);
@@ -92,7 +94,10 @@ export function picture(page, testId) {
     const canvas = document.createElement('canvas');
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
-    canvas.getContext('2d').drawImage(video, 0, 0);
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 0, 0);
+    const tiles = found.querySelector('canvas'); // exact pixels over the live picture
+    if (tiles) context.drawImage(tiles, 0, 0);
     return canvas.toDataURL('image/png').split(',')[1];
   }, testId);
 }

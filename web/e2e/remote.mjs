@@ -52,6 +52,28 @@ const commands = {
   /** The picture of a video as a PNG file in base64; null while it shows nothing. */
   picture: ({ testId }) => picture(page, testId),
 
+  /** The window's own picture of the desktop, as a PNG file in base64: what a person sees, pixel by pixel of the screen. */
+  seen: async () => {
+    const box = await page.getByTestId('desktop').boundingBox();
+    return (await page.screenshot({ clip: box, animations: 'allow' })).toString('base64');
+  },
+
+  /** How many pixels of the desktop lie under an exact tile, of how many. */
+  exact: () =>
+    page.evaluate(() => {
+      const tiles = document.querySelector('[data-testid="desktop"] canvas');
+      if (!tiles?.width) return { tiles: 0, pixels: 0 };
+      const canvas = document.createElement('canvas');
+      canvas.width = tiles.width;
+      canvas.height = tiles.height;
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      context.drawImage(tiles, 0, 0);
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      let covered = 0;
+      for (let i = 3; i < data.length; i += 4) covered += data[i] === 255;
+      return { tiles: covered, pixels: data.length / 4 };
+    }),
+
   /** Turns and clicks of the mouse at a pixel of the desktop. */
   mouse: async ({ x, y, button, wheel }) => {
     const [left, top] = await place(page, [x, y]);

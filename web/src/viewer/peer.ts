@@ -14,6 +14,8 @@ export interface PeerEvents {
   stream: (stream: MediaStream) => void;
   control: (message: ControlIncoming) => void;
   clipboard: (message: ClipboardIncoming) => void;
+  /** A message of the patch lane. */
+  patch: (message: ArrayBuffer) => void;
   /** The transport is up. */
   connected: () => void;
   /** The transport broke and will not come back by itself. */
@@ -34,6 +36,7 @@ export class Peer {
   private readonly motion: RTCDataChannel;
   private readonly clipboard: RTCDataChannel;
   private readonly control: RTCDataChannel;
+  private patches: RTCDataChannel | null = null;
   private readonly abort = new AbortController();
   private readonly candidates: RTCIceCandidate[] = [];
   private location: string | null = null;
@@ -41,7 +44,11 @@ export class Peer {
   private silenceTimer: ReturnType<typeof setTimeout> | null = null;
   private gathered = false;
 
-  constructor(private readonly events: PeerEvents) {
+  /** withPatches: ask for the patch lane. */
+  constructor(
+    private readonly events: PeerEvents,
+    withPatches: boolean,
+  ) {
     const { pc } = this;
     const transceiver = pc.addTransceiver('video', { direction: 'recvonly' });
     preferH264(transceiver);
@@ -51,6 +58,11 @@ export class Peer {
     this.motion = pc.createDataChannel('motion', { ordered: false, maxRetransmits: 0 });
     this.clipboard = pc.createDataChannel('clipboard');
     this.control = pc.createDataChannel('control');
+    if (withPatches) {
+      this.patches = pc.createDataChannel('patches', { ordered: false });
+      this.patches.binaryType = 'arraybuffer';
+      this.patches.onmessage = ({ data }) => events.patch(data as ArrayBuffer);
+    }
     this.control.onmessage = ({ data }) => {
       const message = parseControl(data);
       if (message) events.control(message);
@@ -96,6 +108,14 @@ export class Peer {
     send(this.control, message);
   }
 
+  /** Does without the patch lane from now on. */
+  closePatches(): void {
+    if (!this.patches) return;
+    this.patches.onmessage = null;
+    this.patches.close();
+    this.patches = null;
+  }
+
   getStats(): Promise<RTCStatsReport> {
     return this.pc.getStats();
   }
@@ -110,6 +130,7 @@ export class Peer {
     for (const timer of [this.trickleTimer, this.silenceTimer]) if (timer !== null) clearTimeout(timer);
     this.pc.ontrack = this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
     this.control.onclose = this.control.onmessage = this.clipboard.onmessage = null;
+    if (this.patches) this.patches.onmessage = null;
     this.pc.close();
     if (this.location && tell) whep.close(this.location);
   }

@@ -3,6 +3,7 @@ import { desktopSizeWish, layout, toRemote, type DisplayMode, type Layout } from
 import { Keyboard, readLocks, type KeyLike, type Platform } from './keyboard';
 import { LatestWins } from './motion';
 import { PasteSync } from './paste';
+import { canShowPatches, PatchLane } from './patches/lane';
 import { maxTextBytes, splitUtf8, type CursorMessage, type RemotePoint, type Size } from './protocol';
 import type { Viewer } from './viewer';
 import { WheelAccumulator } from './wheel';
@@ -67,6 +68,8 @@ export class Stage {
   private resizeTimer: ReturnType<typeof setTimeout> | null = null;
   /** The desktop size last asked for. */
   private wished: Size | null = null;
+  /** Exact tiles over the video; null where this browser cannot show them. */
+  private patches: PatchLane | null = null;
   private escapeArmed = false;
   private escape: (() => void) | null = null;
 
@@ -87,6 +90,7 @@ export class Stage {
     this.observer.observe(stage);
     this.listenToPointer();
     this.listenToKeys();
+    this.openPatches();
     const { signal } = this.listeners;
     el.video.addEventListener('resize', () => this.relayout(), { signal });
     el.video.addEventListener('loadeddata', () => viewer.pictureShown(), { signal });
@@ -102,15 +106,38 @@ export class Stage {
     this.keyboard.forget();
     this.cursor.dispose();
     if (this.resizeTimer !== null) clearTimeout(this.resizeTimer);
+    this.patches?.dispose();
     this.el.video.srcObject = null;
     this.el.surface.remove();
   }
 
+  private openPatches(): void {
+    if (!canShowPatches()) {
+      this.viewer.dropPatches();
+      return;
+    }
+    this.patches = new PatchLane(
+      this.el.video,
+      () => this.relayout(),
+      () => {
+        this.patches = null;
+        this.viewer.dropPatches();
+      },
+    );
+    this.el.video.after(this.patches.canvas);
+  }
+
   /** Shows the picture of a connection. */
   play(stream: MediaStream): void {
+    this.patches?.reset();
     this.el.video.srcObject = stream;
     // Autoplay of a muted video is allowed; a refusal means the page is going away.
     this.el.video.play().catch(() => undefined);
+  }
+
+  /** A message of the patch lane. */
+  showPatch(message: ArrayBuffer): void {
+    this.patches?.message(message);
   }
 
   setMode(mode: DisplayMode): void {
@@ -162,6 +189,7 @@ export class Stage {
 
   relayout(): void {
     const { stage, surface, video } = this.el;
+    const { patches } = this;
     const room = { width: stage.clientWidth, height: stage.clientHeight };
     if (room.width === 0 || room.height === 0) return;
     const dpr = window.devicePixelRatio;
@@ -178,6 +206,13 @@ export class Stage {
     video.style.height = `${(video.videoHeight || desktop.height) * scale}px`;
     // Whole zoom factors stay sharp.
     video.style.imageRendering = Number.isInteger(scale * dpr) ? 'pixelated' : 'auto';
+    if (patches?.size) {
+      Object.assign(patches.canvas.style, {
+        width: `${patches.size.width * scale}px`,
+        height: `${patches.size.height * scale}px`,
+        imageRendering: video.style.imageRendering,
+      });
+    }
     stage.dataset.scrolls = String(width > room.width + 0.5 || height > room.height + 0.5);
     this.cursor.setScale(scale);
     this.scheduleResize(room, dpr);

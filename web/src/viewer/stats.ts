@@ -4,7 +4,7 @@ export interface Figures {
   latencyMs: number | null;
   /** Frames decoded in the last second. */
   fps: number;
-  /** Video received in the last second, bits a second. */
+  /** Video and patches received in the last second, bits a second. */
   bitrate: number;
 }
 
@@ -40,8 +40,10 @@ export class FigureMeter {
   update(report: Iterable<Record<string, unknown>>): Figures {
     let inbound: Record<string, unknown> | undefined;
     let pair: Record<string, unknown> | undefined;
+    let patches = 0;
     for (const stat of report) {
       if (stat.type === 'inbound-rtp' && stat.kind === 'video') inbound = stat;
+      if (stat.type === 'data-channel' && stat.label === 'patches') patches = number(stat.bytesReceived);
       if (stat.type === 'candidate-pair' && stat.nominated === true && stat.state === 'succeeded')
         pair = stat;
     }
@@ -51,7 +53,7 @@ export class FigureMeter {
     const sample = {
       at: number(inbound.timestamp),
       frames: number(inbound.framesDecoded),
-      bytes: number(inbound.bytesReceived),
+      bytes: number(inbound.bytesReceived) + patches,
     };
     const last = this.last;
     this.last = sample;

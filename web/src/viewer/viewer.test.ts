@@ -69,6 +69,7 @@ beforeEach(() => {
     cursor: () => undefined,
     clipboard: (text) => clips.push(text),
     bell: () => undefined,
+    patch: null,
   });
 });
 

@@ -55,6 +55,8 @@ export interface ViewerHandlers {
   cursor: (cursor: CursorMessage) => void;
   clipboard: (text: string) => void;
   bell: () => void;
+  /** Messages of the patch lane go to this; null when this browser cannot show them. */
+  patch: ((message: ArrayBuffer) => void) | null;
 }
 
 const figuresMs = 1000;
@@ -143,6 +145,12 @@ export class Viewer {
     this.attempt = 0;
   }
 
+  /** Does without the patch lane, now and after a reconnection: this browser turned out not to show it. */
+  dropPatches(): void {
+    this.handlers.patch = null;
+    this.peer?.closePatches();
+  }
+
   /** Connects anew, asking for control. */
   takeControl(): void {
     this.wantedRole = 'control';
@@ -214,13 +222,17 @@ export class Viewer {
     this.clips = new ClipAssembler();
     let peer: Peer;
     try {
-      peer = new Peer({
-        stream: (stream) => this.handlers.stream(stream),
-        control: (message) => this.onControl(message),
-        clipboard: (message) => this.onClipboard(message),
-        connected: () => this.onConnected(),
-        lost: () => void this.onLost(),
-      });
+      peer = new Peer(
+        {
+          stream: (stream) => this.handlers.stream(stream),
+          control: (message) => this.onControl(message),
+          clipboard: (message) => this.onClipboard(message),
+          patch: (message) => this.handlers.patch?.(message),
+          connected: () => this.onConnected(),
+          lost: () => void this.onLost(),
+        },
+        this.handlers.patch !== null,
+      );
     } catch (error) {
       this.store.set({ phase: { name: 'refused', error } });
       return;

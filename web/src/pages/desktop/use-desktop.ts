@@ -41,6 +41,7 @@ export function useDesktop(session: string, role: Role) {
         stream: (stream) => stage.play(stream),
         cursor: (cursor) => stage.showCursor(cursor),
         clipboard: (text) => stage.remoteClipboard(text),
+        patch: (message) => stage.showPatch(message),
         bell: () => element.animate({ filter: ['brightness(1.25)', 'none'] }, 180),
       });
       const stage: Stage = new Stage(viewer, element, detectPlatform(navigator));

@@ -1,0 +1,141 @@
+package webrtcserver
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"github.com/vitrine-psm/vitrine/proxy/stream"
+)
+
+// Kinds of messages on the data channel of patches (PROTOCOL.md).
+const (
+	kindNote  = 1
+	kindPatch = 2
+)
+
+// binarySender is the part of *webrtc.DataChannel that patches need.
+type binarySender interface {
+	sender
+	Send(data []byte) error
+}
+
+var _ binarySender = (*webrtc.DataChannel)(nil)
+
+// patchWriter is the viewer's end of the patch lane. It is used by one goroutine, the Hub's for this lane.
+type patchWriter struct {
+	channel binarySender
+	buffer  *buffer
+	track   *track
+	pace    patchPace
+	msg     []byte // reused
+}
+
+var _ stream.PatchSink = (*patchWriter)(nil)
+
+func newPatchWriter(channel binarySender, t *track) *patchWriter {
+	return &patchWriter{channel: channel, buffer: newBuffer(channel), track: t}
+}
+
+// WriteNote implements stream.PatchSink.
+func (w *patchWriter) WriteNote(ctx context.Context, n *stream.Note) error {
+	w.msg = appendNote(w.msg[:0], n, w.track.timestamp(n.PTS))
+	return w.send(ctx)
+}
+
+// WritePatch implements stream.PatchSink. It takes as long as the link needs for the patch.
+func (w *patchWriter) WritePatch(ctx context.Context, p *stream.Patch) error {
+	w.msg = appendPatch(w.msg[:0], p, w.track.timestamp(p.After))
+	if err := w.send(ctx); err != nil {
+		return err
+	}
+	return w.pace.wait(ctx, len(w.msg), w.track.rate())
+}
+
+func (w *patchWriter) send(ctx context.Context) error {
+	if !w.buffer.drain(ctx, patchWater) {
+		return context.Cause(ctx)
+	}
+	if err := w.channel.Send(w.msg); err != nil {
+		return fmt.Errorf("webrtc: send a patch: %w", err)
+	}
+	return nil
+}
+
+// appendNote appends a note whose last unit has that RTP timestamp.
+func appendNote(b []byte, n *stream.Note, timestamp uint32) []byte {
+	b = append(b, kindNote)
+	b = binary.AppendUvarint(b, uint64(n.Number))
+	b = binary.AppendUvarint(b, uint64(n.Epoch))
+	b = binary.BigEndian.AppendUint32(b, timestamp)
+	b = appendInts(b, n.Size.X, n.Size.Y)
+	for _, g := range n.Groups {
+		b = binary.AppendUvarint(b, uint64(g.Patch))
+		b = appendInts(b, len(g.Runs))
+		end := 0
+		for _, r := range g.Runs {
+			b = appendInts(b, r.Start-end, r.Len)
+			end = r.Start + r.Len
+		}
+	}
+	return b
+}
+
+// appendPatch appends a patch made after the unit with that RTP timestamp.
+func appendPatch(b []byte, p *stream.Patch, timestamp uint32) []byte {
+	b = append(b, kindPatch)
+	b = binary.AppendUvarint(b, uint64(p.Number))
+	b = binary.AppendUvarint(b, uint64(p.Epoch))
+	b = binary.BigEndian.AppendUint32(b, timestamp)
+	b = appendInts(b, p.Size.X, p.Size.Y, len(p.Rects))
+	for _, r := range p.Rects {
+		b = appendInts(b, r.Min.X, r.Min.Y, r.Dx(), r.Dy())
+	}
+	return append(b, p.Coded()...)
+}
+
+func appendInts(b []byte, values ...int) []byte {
+	for _, v := range values {
+		b = binary.AppendUvarint(b, uint64(v))
+	}
+	return b
+}
+
+// patchPace spreads patches over time, so that they are not ahead of the link by more than patchAhead.
+type patchPace struct{ free time.Time } // when the link has carried what was sent
+
+// wait books n bytes at a rate of bits a second, and blocks while too much is under way.
+func (p *patchPace) wait(ctx context.Context, n, rate int) error {
+	now := time.Now()
+	if p.free.Before(now) {
+		p.free = now
+	}
+	p.free = p.free.Add(time.Duration(float64(n) * 8 / float64(rate) * float64(time.Second)))
+	ahead := p.free.Sub(now) - patchAhead
+	if ahead < pacingStep {
+		return nil
+	}
+	t := time.NewTimer(ahead)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// patches serves the patch lane on its data channel, until that or the viewer goes.
+func (v *viewer) patches(ctx context.Context, channel *webrtc.DataChannel) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	channel.OnClose(cancel)
+	err := v.s.cfg.Video.ServePatches(ctx, v.sink, newPatchWriter(channel, v.track))
+	if err != nil && ctx.Err() == nil {
+		v.log.Debug("patch lane ended", "error", err)
+		_ = channel.Close() // the browser then knows that there are no more
+	}
+}

@@ -1,0 +1,161 @@
+/**
+ * The binary messages of the data channel `patches` (proxy/webrtcserver/PROTOCOL.md). Malformed ones give null: what follows
+ * from them is that a frame stays uncovered, and its tiles hidden.
+ */
+
+/** A rectangle of blocks. */
+export interface BlockRect {
+  x: number;
+  y: number;
+  w: number;
+  h: number;
+}
+
+export interface Header {
+  epoch: number;
+  /** The RTP timestamp of a unit. */
+  rtp: number;
+  /** The picture's size in pixels. */
+  width: number;
+  height: number;
+}
+
+export interface Note extends Header {
+  kind: 'note';
+  number: number;
+  groups: { patch: number; /** Start and length of each run, alternating. */ runs: number[] }[];
+}
+
+export interface Patch extends Header {
+  kind: 'patch';
+  number: number;
+  rects: BlockRect[];
+  /** The coded pixels (tile.ts). */
+  data: Uint8Array;
+}
+
+/** The side of a block in pixels. */
+export const blockSize = 16;
+
+const maxSide = 16384;
+const maxRects = 4096;
+
+/** The number of blocks that cover so many pixels. */
+export const blocksOf = (pixels: number) => Math.ceil(pixels / blockSize);
+
+class Malformed extends Error {}
+
+class Reader {
+  at = 0;
+  constructor(private readonly bytes: Uint8Array) {}
+
+  get left(): number {
+    return this.bytes.length - this.at;
+  }
+
+  byte(): number {
+    const b = this.bytes[this.at++];
+    if (b === undefined) throw new Malformed();
+    return b;
+  }
+
+  uint32(): number {
+    let v = 0;
+    for (let i = 0; i < 4; i++) v = v * 256 + this.byte();
+    return v;
+  }
+
+  varint(max = 0xffffffff): number {
+    let v = 0;
+    for (let scale = 1; scale <= 2 ** 28; scale *= 128) {
+      const b = this.byte();
+      v += (b & 127) * scale;
+      if (b < 128) {
+        if (v > max) throw new Malformed();
+        return v;
+      }
+    }
+    throw new Malformed();
+  }
+
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.at);
+  }
+}
+
+/** Reads a message; null when it is malformed. */
+export function parseMessage(bytes: Uint8Array): Note | Patch | null {
+  try {
+    const r = new Reader(bytes);
+    switch (r.byte()) {
+      case 1:
+        return parseNote(r);
+      case 2:
+        return parsePatch(r);
+      default:
+        return null;
+    }
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
+function parseHeader(r: Reader): Header & { number: number } {
+  const number = r.varint();
+  const epoch = r.varint();
+  const rtp = r.uint32();
+  const width = r.varint(maxSide);
+  const height = r.varint(maxSide);
+  if (width === 0 || height === 0) throw new Malformed();
+  return { number, epoch, rtp, width, height };
+}
+
+function parseNote(r: Reader): Note {
+  const header = parseHeader(r);
+  const blocks = blocksOf(header.width) * blocksOf(header.height);
+  const groups: Note['groups'] = [];
+  while (r.left > 0) {
+    const patch = r.varint();
+    const count = r.varint(blocks);
+    const runs: number[] = [];
+    let end = 0;
+    for (let i = 0; i < count; i++) {
+      const start = end + r.varint(blocks);
+      const length = r.varint(blocks);
+      end = start + length;
+      if (end > blocks) throw new Malformed();
+      runs.push(start, length);
+    }
+    groups.push({ patch, runs });
+  }
+  return { kind: 'note', ...header, groups };
+}
+
+function parsePatch(r: Reader): Patch {
+  const header = parseHeader(r);
+  const cols = blocksOf(header.width);
+  const rows = blocksOf(header.height);
+  const rects: BlockRect[] = [];
+  for (let left = r.varint(maxRects); left > 0; left--) {
+    const x = r.varint(cols);
+    const y = r.varint(rows);
+    const w = r.varint(cols);
+    const h = r.varint(rows);
+    if (w === 0 || h === 0 || x + w > cols || y + h > rows) throw new Malformed();
+    rects.push({ x, y, w, h });
+  }
+  return { kind: 'patch', ...header, rects, data: r.rest() };
+}
+
+/** What a rectangle of blocks covers of a picture, in pixels. */
+export function pixelsOf(rect: BlockRect, picture: { width: number; height: number }) {
+  const x = rect.x * blockSize;
+  const y = rect.y * blockSize;
+  return {
+    x,
+    y,
+    width: Math.min(rect.w * blockSize, picture.width - x),
+    height: Math.min(rect.h * blockSize, picture.height - y),
+  };
+}

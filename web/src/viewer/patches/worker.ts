@@ -1,0 +1,133 @@
+import { Composer } from './composer';
+import { decodeTile } from './tile';
+import { blockSize, parseMessage, pixelsOf, type Patch } from './wire';
+
+/** What the page says to the worker. */
+export type ToWorker =
+  | { t: 'canvas'; canvas: OffscreenCanvas }
+  | { t: 'message'; data: ArrayBuffer }
+  | { t: 'frame'; rtp: number }
+  | { t: 'hidden'; hidden: boolean }
+  /** A new connection: nothing of the old one counts. */
+  | { t: 'reset'; hidden: boolean };
+
+/** What the worker says to the page: the size of the canvas in remote pixels. */
+export interface FromWorker {
+  t: 'size';
+  width: number;
+  height: number;
+}
+
+declare const self: {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage: (message: FromWorker) => void;
+};
+
+/**
+ * Keeps the exact pixels that came, and draws on the canvas those that may be shown. The pixels lie in memory and not on a
+ * second canvas, because putImageData is what copies opaque pixels exactly, and a tile is copied twice in its life.
+ */
+class Screen {
+  private readonly composer: Composer;
+  private pixels = new ImageData(1, 1);
+  /** Blocks to be shown together: a row's neighbours in one call. */
+  private run = { x: 0, y: -1, n: 0 };
+
+  constructor(
+    private readonly canvas: OffscreenCanvas,
+    private readonly context: OffscreenCanvasRenderingContext2D,
+  ) {
+    this.composer = new Composer({
+      resize: (width, height) => this.resize(width, height),
+      show: (x, y) => this.show(x, y),
+      clear: (x, y) => this.context.clearRect(x * blockSize, y * blockSize, blockSize, blockSize),
+    });
+    context.clearRect(0, 0, canvas.width, canvas.height);
+  }
+
+  message(data: ArrayBuffer): void {
+    const message = parseMessage(new Uint8Array(data));
+    if (message?.kind === 'note') this.composer.note(message);
+    else if (message) this.patch(message);
+    this.flush();
+  }
+
+  present(rtp: number): void {
+    this.composer.present(rtp);
+    this.flush();
+  }
+
+  setHidden(hidden: boolean): void {
+    this.composer.setHidden(hidden);
+    this.flush();
+  }
+
+  private patch(patch: Patch): void {
+    const places = patch.rects.map((rect) => pixelsOf(rect, patch));
+    const parts = decodeTile(patch.data, places); // throws before the composer has believed anything
+    this.composer.take(patch, (rect, x, y) => {
+      const place = places[rect]!;
+      const left = x * blockSize;
+      const width = Math.min(blockSize, patch.width - left);
+      for (let row = y * blockSize; row < Math.min((y + 1) * blockSize, patch.height); row++) {
+        const from = ((row - place.y) * place.width + left - place.x) * 4;
+        this.pixels.data.set(parts[rect]!.subarray(from, from + width * 4), (row * patch.width + left) * 4);
+      }
+    });
+    this.composer.reveal(patch);
+  }
+
+  private resize(width: number, height: number): void {
+    this.run.n = 0;
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.pixels = new ImageData(width, height);
+    self.postMessage({ t: 'size', width, height });
+  }
+
+  private show(x: number, y: number): void {
+    const { run } = this;
+    if (run.n > 0 && run.y === y && run.x + run.n === x) {
+      run.n++;
+      return;
+    }
+    this.flush();
+    this.run = { x, y, n: 1 };
+  }
+
+  private flush(): void {
+    const { x, y, n } = this.run;
+    if (n === 0) return;
+    this.run.n = 0;
+    this.context.putImageData(this.pixels, 0, 0, x * blockSize, y * blockSize, n * blockSize, blockSize);
+  }
+}
+
+let canvas: OffscreenCanvas | null = null;
+let context: OffscreenCanvasRenderingContext2D | null = null;
+let screen: Screen | null = null;
+
+self.onmessage = ({ data: message }) => {
+  switch (message.t) {
+    case 'canvas':
+      canvas = message.canvas;
+      // Written tile by tile and never drawn from: memory is the right place for it.
+      context = canvas.getContext('2d', { willReadFrequently: true });
+      if (!context) throw new Error('no 2d context');
+      break;
+    case 'reset':
+      if (!canvas || !context) break;
+      screen = new Screen(canvas, context);
+      screen.setHidden(message.hidden);
+      break;
+    case 'message':
+      screen?.message(message.data);
+      break;
+    case 'frame':
+      screen?.present(message.rtp);
+      break;
+    case 'hidden':
+      screen?.setHidden(message.hidden);
+      break;
+  }
+};
