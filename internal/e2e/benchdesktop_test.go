@@ -115,7 +115,7 @@ func script(name string) string {
 }
 
 // terminal runs a workload script in an xterm until the benchmark ends.
-func terminal(b *testing.B, display, geometry, title, command string, seconds int) {
+func terminal(b testing.TB, display, geometry, title, command string, seconds int) {
 	b.Helper()
 	name, arguments, _ := strings.Cut(command, " ")
 	background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", geometry, "-T", title,
@@ -123,7 +123,7 @@ func terminal(b *testing.B, display, geometry, title, command string, seconds in
 }
 
 // background starts a program on a display and ends it with the benchmark.
-func background(b *testing.B, display, name string, args ...string) {
+func background(b testing.TB, display, name string, args ...string) {
 	b.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+display, "SDL_VIDEODRIVER=x11", "SDL_RENDER_DRIVER=software", "SDL_FRAMEBUFFER_ACCELERATION=0")
@@ -137,7 +137,7 @@ func background(b *testing.B, display, name string, args ...string) {
 var clipOnce sync.Once
 
 // clip makes a moving picture of a quarter of 1920×1080 at 30 frames a second.
-func clip(b *testing.B) string {
+func clip(b testing.TB) string {
 	b.Helper()
 	path := filepath.Join(os.TempDir(), "vitrine-bench-clip.mp4")
 	clipOnce.Do(func() {

@@ -104,16 +104,12 @@ func (l *lane) waits() bool {
 	return len(l.queue) > 0
 }
 
-// idle tells whether nothing waits and nothing is being written. If not, Run is nudged when it is.
+// idle tells whether nothing waits and nothing is being written. Run is nudged when that is so again.
 func (l *lane) idle() bool {
 	l.hungry.Store(true) // before looking, lest that be missed
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) > 0 || l.busy {
-		return false
-	}
-	l.hungry.Store(false)
-	return true
+	return len(l.queue) == 0 && !l.busy
 }
 
 // room tells how many more items may wait before it holds limit of them.

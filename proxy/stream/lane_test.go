@@ -339,3 +339,32 @@ func (v *laneViewer) toggleGate(rng *rand.Rand) {
 		v.gate = make(chan struct{})
 	}
 }
+
+// TestLaneOpensLate: a viewer whose lane opens over a picture that is still and sharp gets all of it exactly.
+func TestLaneOpensLate(t *testing.T) {
+	inBubble(t, func(c *HubConfig) { c.NewEncoder = newLumaEncoder }, func(r *rig) {
+		v := newLaneViewer()
+		r.serve(r.ctx, v, 8, DropToIDR)
+		r.settle()
+		units := len(v.units)
+		r.wg.Go(func() { _ = r.hub.ServePatches(r.ctx, v, v) })
+		r.pass(time.Second)
+		covered := 0
+		for _, item := range v.items {
+			if item.patch != nil {
+				for _, rect := range item.patch.Rects {
+					covered += rect.Dx() * rect.Dy()
+				}
+			}
+		}
+		if covered != 40*30 {
+			t.Errorf("%d blocks of %d are exact", covered, 40*30)
+		}
+		if n := len(v.units) - units; n != 0 {
+			t.Errorf("%d units for that", n)
+		}
+		if s := r.hub.Stats(); s.Patches == 0 || s.PatchBytes == 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
