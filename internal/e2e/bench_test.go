@@ -77,10 +77,15 @@ func BenchmarkViewers(b *testing.B) {
 
 func measure(b *testing.B, target benchTarget, w workload, seconds int) {
 	d := newBenchDesktop(b, target)
-	d.browse(d.session.ID, seconds+30).firstPicture()
+	seen := d.browse(d.session.ID, seconds+30)
+	seen.firstPicture()
 	w.start(b, d.display, seconds)
 	time.Sleep(3 * time.Second) // past the start of programs and the first refinement
-	d.sample(time.Duration(seconds-5) * time.Second).report(b)
+	began := time.Now()
+	f := d.sample(time.Duration(seconds-5) * time.Second)
+	time.Sleep(time.Second) // the browser's word for it
+	f.report(b)
+	seen.lanes(began, began.Add(f.length)).report(b)
 }
 
 // measureConnect clicks on Connect in a fresh Chromium and waits for the first picture, several times. An xrdp has the
@@ -174,7 +179,6 @@ func (f figures) report(b *testing.B) {
 		b.ReportMetric(float64(f.workerCPU.Milliseconds())/f.frames, "cpu-ms/frame")
 	}
 	b.ReportMetric(f.frames/seconds, "frames/s")
-	b.ReportMetric(f.bytes/seconds/1000, "KB/s")
 	b.ReportMetric(f.recorded/seconds*3600/1e6, "recorded-MB/h")
 	b.ReportMetric(f.workerRSS, "worker-MB")
 	b.ReportMetric(f.serveRSS, "serve-MB")
@@ -235,6 +239,34 @@ type watcher struct {
 	first chan time.Duration // from the beginning to the picture; capacity 1
 	mu    sync.Mutex
 	seen  []sighting
+	stats []laneStats
+}
+
+// laneStats are what a browser has received up to a time.
+type laneStats struct {
+	At                               float64 // unix time in ms
+	Video, Patches, Messages, Frames float64 // bytes, bytes, messages of the patch lane, pictures
+}
+
+// lanes returns what came between two times, as close to them as was looked.
+func (w *watcher) lanes(from, to time.Time) laneStats {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := func(t time.Time) laneStats {
+		i, _ := slices.BinarySearchFunc(w.stats, t, func(s laneStats, t time.Time) int { return cmp.Compare(s.At, float64(t.UnixMilli())) })
+		require.Less(w.b, i, len(w.stats), "the browser told nothing after %v", t)
+		return w.stats[i]
+	}
+	a, b := at(from), at(to)
+	return laneStats{b.At - a.At, b.Video - a.Video, b.Patches - a.Patches, b.Messages - a.Messages, b.Frames - a.Frames}
+}
+
+// report tells what came a second, At being how long it was.
+func (s laneStats) report(b *testing.B) {
+	b.ReportMetric(s.Video/s.At, "video-KB/s") // bytes a millisecond
+	b.ReportMetric(s.Patches/s.At, "patch-KB/s")
+	b.ReportMetric(s.Messages/s.At*1000, "patch-messages/s")
+	b.ReportMetric(s.Frames/s.At*1000, "decoded/s")
 }
 
 // browse shows a session in Chromium for some seconds, or a new one: see watch.mjs.
@@ -271,6 +303,7 @@ func (w *watcher) read(lines *bufio.Scanner) {
 			After  float64
 			Colour int
 			At     float64
+			Stats  *laneStats
 		}
 		if json.Unmarshal(lines.Bytes(), &m) != nil {
 			continue
@@ -280,6 +313,11 @@ func (w *watcher) read(lines *bufio.Scanner) {
 			continue
 		}
 		w.mu.Lock()
+		if m.Stats != nil {
+			w.stats = append(w.stats, *m.Stats)
+			w.mu.Unlock()
+			continue
+		}
 		w.seen = append(w.seen, sighting{m.Colour, unixMilli(m.At)})
 		w.mu.Unlock()
 	}

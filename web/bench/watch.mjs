@@ -5,7 +5,8 @@
 //
 // Prints one JSON object a line: {"first": ms, "after": ms} once, the unix time of the first picture and how long it took
 // from the click on Connect or from opening the session's page, and {"colour": index, "at": ms} for every change: the
-// unix time at which a new colour could be read from the pixels of the page's <video>.
+// unix time at which a new colour could be read from the picture in the page, the video with the tiles over it. And once a
+// second {"stats": {"at": ms, "video": bytes, "patches": bytes, "messages": n, "frames": n}}: what has come so far on each lane.
 import { chromium } from 'playwright-core';
 
 const [url, username, session, seconds] = process.argv.slice(2);
@@ -29,6 +30,15 @@ try {
   });
   if (!answer.ok()) throw new Error(`sign-in: ${answer.status()}`);
   const page = await context.newPage();
+  await page.addInitScript(() => {
+    const Peer = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Peer {
+      constructor(...args) {
+        super(...args);
+        window.peer = this;
+      }
+    };
+  });
   await page.exposeFunction('report', (line) => process.stdout.write(`${JSON.stringify(line)}\n`));
   const target = session.startsWith('connect=') ? session.slice('connect='.length) : null;
   let began = Date.now();
@@ -57,7 +67,11 @@ try {
     let last = -1;
     let first = true;
     const look = () => {
+      requestAnimationFrame(look);
+      if (video.readyState < 2) return;
       canvas.drawImage(video, 32, 32, 1, 1, 0, 0, 1, 1);
+      const tiles = document.querySelector('[data-testid="desktop"] canvas');
+      if (tiles?.width > 33) canvas.drawImage(tiles, 32, 32, 1, 1, 0, 0, 1, 1);
       const [r, g, b] = canvas.getImageData(0, 0, 1, 1).data;
       const at = performance.timeOrigin + performance.now();
       if (first) {
@@ -71,9 +85,28 @@ try {
         last = colour;
         window.report({ colour, at });
       }
-      video.requestVideoFrameCallback(look);
     };
-    video.requestVideoFrameCallback(look);
+    requestAnimationFrame(look);
+    setInterval(async () => {
+      const stats = {
+        at: performance.timeOrigin + performance.now(),
+        video: 0,
+        patches: 0,
+        messages: 0,
+        frames: 0,
+      };
+      for (const s of (await window.peer.getStats()).values()) {
+        if (s.type === 'inbound-rtp' && s.kind === 'video') {
+          stats.video = s.bytesReceived + s.headerBytesReceived;
+          stats.frames = s.framesDecoded;
+        }
+        if (s.type === 'data-channel' && s.label === 'patches') {
+          stats.patches = s.bytesReceived;
+          stats.messages = s.messagesReceived;
+        }
+      }
+      window.report({ stats });
+    }, 500);
   }, began);
   await page.waitForTimeout(Number(seconds) * 1000);
 } finally {
