@@ -67,7 +67,7 @@ func (d *Decoder) inflate(data []byte, limit int) ([]byte, error) {
 	switch {
 	case err == nil:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTrailer, limit)
-	case err != io.ErrUnexpectedEOF && err != io.EOF: //nolint:errorlint // ReadFull returns them as they are
+	case err != io.ErrUnexpectedEOF && err != io.EOF:
 		return nil, fmt.Errorf("%w: %w", ErrDeflate, err)
 	case d.in.Len() > 0:
 		return nil, fmt.Errorf("%w: %d bytes after the stream", ErrTrailer, d.in.Len())

@@ -223,8 +223,10 @@ func BenchmarkAppend(b *testing.B) {
 		name string
 		part pixel.BGRX
 	}{
-		{"letter", colours(rng, 32, 16, 2)}, {"smooth-letter", colours(rng, 32, 16, 12)},
-		{"gradient", gradient(256, 128)}, {"noise", noise(rng, 256, 128)},
+		{"letter", colours(rng, 32, 16, 2)},
+		{"smooth-letter", colours(rng, 32, 16, 12)},
+		{"gradient", gradient(256, 128)},
+		{"noise", noise(rng, 256, 128)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var e Encoder

@@ -630,3 +630,99 @@ func TestNewHubRefuses(t *testing.T) {
 		}
 	})
 }
+
+// TestPlainViewerSeesEveryChange: beside a viewer with a patch lane and the recorder, one without gets each letter as it comes.
+func TestPlainViewerSeesEveryChange(t *testing.T) {
+	for _, plain := range []bool{true, false} {
+		inBubble(t, func(c *HubConfig) { c.NewEncoder = newLumaEncoder }, func(r *rig) {
+			recorder, v, player := &collector{}, newLaneViewer(), &collector{}
+			r.serve(r.ctx, recorder, 600, Fail)
+			r.serve(r.ctx, v, 600, DropToIDR)
+			if plain {
+				r.serve(r.ctx, player, 600, DropToIDR)
+			}
+			r.wg.Go(func() { _ = r.hub.ServePatches(r.ctx, v, v) })
+			r.settle()
+			before, patches := len(recorder.got()), r.hub.Stats().Patches
+			var latest time.Duration
+			for i := range 40 { // five seconds of typing
+				r.paint(tiny, byte(100+i))
+				drawn := r.hub.clock()
+				synctest.Wait()
+				for recorder.got()[len(recorder.got())-1].Data[0] != byte(100+i) && r.hub.clock() < drawn+125*time.Millisecond {
+					r.pass(time.Millisecond)
+				}
+				latest = max(latest, r.hub.clock()-drawn)
+				time.Sleep(drawn + 125*time.Millisecond - r.hub.clock())
+			}
+			r.pass(250 * time.Millisecond)
+			units := len(recorder.got()) - before
+			if last := recorder.got()[len(recorder.got())-1]; last.Data[0] != 139 {
+				t.Errorf("the recording ends with %d", last.Data[0])
+			}
+			switch {
+			case plain && (units != 40 || latest > 0):
+				t.Errorf("%d units for 40 letters, up to %v late", units, latest)
+			case !plain && (units < 18 || units > 26):
+				t.Errorf("%d units for 40 letters whom patches show", units)
+			}
+			if n := r.hub.Stats().Patches - patches; n < 40 {
+				t.Errorf("%d patches for 40 letters", n)
+			}
+		})
+	}
+}
+
+// TestRecordingShowsLettersInTime: with nobody but the recorder, every letter is in it within 250 ms.
+func TestRecordingShowsLettersInTime(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		recorder := &collector{}
+		r.serve(r.ctx, recorder, 600, Fail)
+		r.settle()
+		for i := range 40 {
+			drawn := r.hub.clock()
+			r.paint(tiny, byte(100+i))
+			r.pass(250 * time.Millisecond)
+			last := recorder.got()[len(recorder.got())-1]
+			if last.Data[0] != byte(100+i) || last.PTS > drawn+250*time.Millisecond {
+				t.Fatalf("letter %d: the recording shows %d at %v", i, last.Data[0], last.PTS-drawn)
+			}
+		}
+	})
+}
+
+// TestStarvedViewerAsksEverMoreRarely: a viewer whose link carries next to nothing costs the others few IDR pictures.
+func TestStarvedViewerAsksEverMoreRarely(t *testing.T) {
+	inBubble(t, nil, func(r *rig) {
+		good, starved := &collector{}, &collector{gate: make(chan struct{})}
+		r.serve(r.ctx, good, 60, DropToIDR)
+		r.serve(r.ctx, starved, 10, DropToIDR)
+		r.settle()
+		before := r.hub.Stats().IDRs
+		go func() { // a picture every second
+			for r.ctx.Err() == nil {
+				time.Sleep(time.Second)
+				select {
+				case starved.gate <- struct{}{}:
+				default:
+				}
+			}
+		}()
+		for i := range 30 * 60 { // a minute of motion
+			r.paint(whole, byte(i))
+			r.pass(time.Second / 30)
+		}
+		idrs := r.hub.Stats().IDRs - before
+		if idrs < 4 || idrs > 12 {
+			t.Errorf("%d IDR pictures in a minute for a viewer that cannot carry the stream", idrs)
+		}
+		if n := len(starved.got()); n < 6 {
+			t.Errorf("it got %d pictures", n)
+		}
+		if s := r.hub.Stats().Sinks[0]; s.Dropped != 0 {
+			t.Errorf("the other missed %d pictures", s.Dropped)
+		}
+		r.cancel(errTestOver)
+		time.Sleep(2 * time.Second)
+	})
+}

@@ -199,7 +199,7 @@ func (v *laneViewer) compose() []byte {
 	}
 	doubt := !v.covered()
 	for b, t := range v.tiles {
-		if t.patch > 0 && !(doubt && t.after < v.shown.PTS) {
+		if t.patch > 0 && (!doubt || t.after >= v.shown.PTS) {
 			picture[b] = t.value
 		}
 	}

@@ -34,7 +34,7 @@ const (
 	steadyAfter = 10 * time.Second
 	// leastPatience is how long it waits otherwise, the first time; then twice as long each time, up to mostPatience. An IDR is
 	// a burden for all viewers, and one that cannot carry the stream needs another at once.
-	leastPatience, mostPatience = time.Second, 16 * time.Second
+	leastPatience, mostPatience = time.Second, 8 * time.Second
 )
 
 func newQueue(s Sink, size int, full Overflow, fail context.CancelCauseFunc) *queue {
