@@ -1,16 +1,19 @@
 // Package stream turns the picture of one session into one stream of access units and hands it to every
 // sink: viewers, native clients, the recorder. One encode, whatever the number of sinks.
 //
-//	Framebuffer ── Wake, Snapshot ──▶ encodeLoop ── access units ──▶ queue ──▶ Serve ──▶ Sink
+//	Framebuffer ── Wake, Snapshot ──▶ encodeLoop ──┬─ access units ──▶ queue ──▶ Serve ──▶ Sink
+//	                                   │           └─ patches, notes ─▶ lane ──▶ ServePatches ──▶ PatchSink
+//	                                   │ policy: by which lane
 //	                                   │ schedule: when, and at which quantiser
 //	                                   │ bucket: what the rate allows
 //	                                   │ load: which preset
+//	                                   │ exact: what has been still
 //
 // Small changes are coded so finely that text cannot be told from the original, at once: they cost next to nothing. Large changes
 // are coded coarser, as coarse as the rate asks for, and sharpened when there has been none for a moment. Nothing is
-// encoded while nothing changes.
+// encoded while nothing changes. Viewers with a patch lane get small changes, and what is still, exactly and beside the video.
 //
-// Lock order: Hub.mu, then queue.mu. The framebuffer's lock is held for the conversion of damaged macroblocks only.
+// Lock order: Hub.mu, then queue.mu or lane.mu. The framebuffer's lock is held for the conversion of damaged macroblocks only.
 package stream
 
 import (

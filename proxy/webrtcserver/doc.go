@@ -8,6 +8,7 @@
 //	offer ─▶ Offer ─▶ viewer ── stream.Sink ◀── access units (Hub)
 //	                    │ ├─ packetizer ─▶ pacer ─▶ NACK responder ─▶ TWCC ─▶ SRTP ─▶ socket
 //	                    │ ├─ data channels input, motion, clipboard, control ─▶ Handler
+//	                    │ ├─ stream.PatchSink ◀── patches, notes (Hub) ─▶ data channel patches
 //	                    │ └─ outbox ─▶ cursor, size, state, clipboard
 //
 // # Control
@@ -18,6 +19,6 @@
 // # Goroutines
 //
 // Run owns everything. Each viewer has one goroutine for its life (viewer.run) which starts and awaits its own:
-// the Hub's Serve, the input loop, one sender for each data channel it answers on, and an RTCP reader. The
+// the Hub's Serve and ServePatches, the input loop, one sender for each data channel it answers on, and an RTCP reader. The
 // callbacks of pion only decode, and hand over to these through bounded queues.
 package webrtcserver
