@@ -225,3 +225,55 @@ func TestDiskHangs(t *testing.T) {
 		<-ran
 	})
 }
+
+// A recording in which nothing comes is left alone for longer, and what then comes is durable as soon as ever.
+func TestRests(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), testID)
+	bubble(t, func(t *testing.T) {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var writes, syncs atomic.Int64
+		count := func(o spoolfs.Op, _ string) error {
+			switch o {
+			case spoolfs.OpWrite:
+				writes.Add(1)
+			case spoolfs.OpSync:
+				syncs.Add(1)
+			}
+			return nil
+		}
+		rec, err := NewRecorder(dir, SessionInfo{SessionID: testID, StartedAt: time.Now()}, Options{FS: spoolfs.Faulty(openFS(t, dir), count)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := make(chan error, 1)
+		go func() { ran <- rec.Run(context.Background()) }()
+		picture := func() error { return rec.WriteUnit(t.Context(), newClip(t).Unit(rec.Elapsed())) }
+		if err := picture(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * flushInterval)
+		writes.Store(0)
+		time.Sleep(100 * restInterval)
+		if n := writes.Load(); n < 98 || n > 102 {
+			t.Errorf("%d writes while %v long nothing came", n, 100*restInterval)
+		}
+		for wait := time.Duration(0); wait < 2*restInterval; wait += 130 * time.Millisecond {
+			time.Sleep(2*flushInterval + wait)
+			synctest.Wait()
+			syncs.Store(0)
+			if err := rec.Event(NameEvent{"x"}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(flushInterval)
+			synctest.Wait()
+			if syncs.Load() == 0 {
+				t.Errorf("an event %v after the last was not flushed %v later", 2*flushInterval+wait, flushInterval)
+			}
+		}
+		if err := errors.Join(rec.Seal(testEnd), <-ran); err != nil {
+			t.Error(err)
+		}
+	})
+}
