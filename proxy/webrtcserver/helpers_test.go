@@ -50,7 +50,8 @@ type fakeVideo struct {
 	added chan struct{} // a value for every sink
 	idrs  chan struct{} // a value for every RequestIDR
 	seq   atomic.Uint64
-	lanes chan lane // that were opened
+	lanes chan lane     // that were opened
+	gone  chan struct{} // a value for every lane that ended
 }
 
 func newFakeVideo() *fakeVideo {
@@ -59,6 +60,7 @@ func newFakeVideo() *fakeVideo {
 		added: make(chan struct{}, 64),
 		idrs:  make(chan struct{}, 4096),
 		lanes: make(chan lane, 64),
+		gone:  make(chan struct{}, 64),
 	}
 }
 
@@ -92,6 +94,7 @@ func (f *fakeVideo) Serve(ctx context.Context, s stream.Sink, _ int, _ stream.Ov
 func (f *fakeVideo) ServePatches(ctx context.Context, of stream.Sink, p stream.PatchSink) error {
 	f.lanes <- lane{of, p}
 	<-ctx.Done()
+	f.gone <- struct{}{}
 	return context.Cause(ctx)
 }
 

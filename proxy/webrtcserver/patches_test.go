@@ -1,0 +1,63 @@
+package webrtcserver
+
+import (
+	"context"
+	"encoding/binary"
+	"image"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/vitrine-psm/vitrine/proxy/stream"
+)
+
+// TestAppendNote: the very bytes that the console's tests read (web/src/viewer/patches/wire.test.ts).
+func TestAppendNote(t *testing.T) {
+	n := &stream.Note{Number: 129, Epoch: 2, Size: image.Pt(100, 40), Groups: []stream.Group{
+		{Patch: 0, Runs: []stream.BlockRun{{Start: 1, Len: 3}, {Start: 8, Len: 1}}},
+		{Patch: 9, Runs: []stream.BlockRun{{Start: 20, Len: 1}}},
+	}}
+	require.Equal(t, []byte{
+		1, 0x81, 1, 2, 0xff, 0xee, 0xdd, 0xcc, 100, 40,
+		0, 2, 1, 3, 4, 1,
+		9, 1, 20, 1,
+	}, appendNote(nil, n, 0xffeeddcc))
+}
+
+// TestPatchLane opens the channel and gets notes that name units as their packets do; when the browser closes it, the lane ends.
+func TestPatchLane(t *testing.T) {
+	s := newSession(t)
+	b := newBrowser(t, channelControl)
+	unordered := false
+	channel, err := b.pc.CreateDataChannel(channelPatches, &webrtc.DataChannelInit{Ordered: &unordered})
+	require.NoError(t, err)
+	messages := make(chan []byte, 16)
+	channel.OnMessage(func(m webrtc.DataChannelMessage) { messages <- m.Data })
+	b.connect(s, alice, RoleControl)
+	receive(t, s.video.added, "the sink")
+	l := receive(t, s.video.lanes, "the lane")
+	s.video.mu.Lock()
+	require.Contains(t, s.video.sinks, l.of, "the lane is that of the viewer's sink")
+	s.video.mu.Unlock()
+
+	s.video.show(unit(1500*time.Millisecond, 30))
+	receive(t, b.units, "the unit")
+	require.NoError(t, l.out.WriteNote(t.Context(), &stream.Note{Number: 1, Epoch: 1, PTS: 1500 * time.Millisecond, Size: image.Pt(64, 64)}))
+	note := receive(t, messages, "the note")
+	require.Equal(t, []byte{1, 1, 1}, note[:3])
+	require.Equal(t, (<-b.packets).Timestamp, binary.BigEndian.Uint32(note[3:]))
+
+	require.NoError(t, channel.Close())
+	receive(t, s.video.gone, "the end of the lane")
+}
+
+func TestPatchPace(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var p patchPace
+	require.NoError(t, p.wait(ctx, 1000, 8e6), "a patch that the link carries in a millisecond")
+	require.NoError(t, p.wait(ctx, 1000, 8e6))
+	cancel(errEnded)
+	require.ErrorIs(t, p.wait(ctx, 1_000_000, 8e6), errEnded, "a second's worth of patches waits")
+}
