@@ -29,6 +29,7 @@ type control struct {
 	started  bool
 	watched  bool
 	assembly *assembly // nil until Start has returned
+	told     session.Stats
 }
 
 func newControl(o Options, in *inherited) *control {
@@ -125,7 +126,18 @@ func (c *control) Ping(ctx context.Context, _ *workerpb.PingRequest) (*workerpb.
 	if err := a.session.Ping(ctx); err != nil && !errors.Is(err, session.RefusedEnded) {
 		return nil, status.FromContextError(err).Err()
 	}
+	c.tellStats(a.session.Stats())
 	return &workerpb.PingResponse{}, nil
+}
+
+// tellStats tells the figures if they have changed. It comes with each ping, so that an idle worker needs no clock of its own.
+func (c *control) tellStats(now session.Stats) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now != c.told {
+		c.told = now
+		c.feed.statsChanged(now)
+	}
 }
 
 // Offer implements workerpb.WorkerServer.

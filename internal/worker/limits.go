@@ -8,6 +8,9 @@ const (
 	maxRequestBytes = 2 << 20
 	// maxResponseBytes bounds what serve takes from a worker, which may have been taken over: an SDP answer, a list of viewers.
 	maxResponseBytes = 256 << 10
+	// controlWindow is what either side of the control socket takes unread, in bytes. It is fixed: gRPC's estimate of a better
+	// one costs a round trip after every message.
+	controlWindow = 256 << 10
 	// maxFeedFiles bounds the names of closed files that wait to be told. Full: the oldest is forgotten, and the uploader
 	// finds it by looking.
 	maxFeedFiles = 1024
@@ -28,8 +31,6 @@ const (
 const (
 	// startTimeout ends a worker nobody gives work to.
 	startTimeout = 30 * time.Second
-	// statsInterval is how often figures are told, when they have changed.
-	statsInterval = 2 * time.Second
 	// partTimeout is how long the last words of a worker may take to be fetched.
 	partTimeout = 3 * time.Second
 )

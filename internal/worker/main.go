@@ -45,7 +45,7 @@ func Main(ctx context.Context, o Options) error {
 	c := newControl(o, in)
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxRequestBytes), grpc.MaxConcurrentStreams(64),
-		grpc.WaitForHandlers(true),
+		grpc.WaitForHandlers(true), grpc.StaticStreamWindowSize(controlWindow), grpc.StaticConnWindowSize(controlWindow),
 	)
 	workerpb.RegisterWorkerServer(server, c)
 	var serving sync.WaitGroup
@@ -93,30 +93,11 @@ func (c *control) run(ctx context.Context, a *assembly) {
 		case <-over:
 		}
 	})
-	wg.Go(func() { c.tellStats(over, a.session) })
 	a.session.Run(ctx, a.target)
 	close(over)
 	wg.Wait()
 	c.feed.statsChanged(a.session.Stats())
 	c.feed.close()
-}
-
-// tellStats tells the figures that have changed.
-func (c *control) tellStats(over <-chan struct{}, s *session.Session) {
-	tick := time.NewTicker(statsInterval)
-	defer tick.Stop()
-	var told session.Stats
-	for {
-		select {
-		case <-over:
-			return
-		case <-tick.C:
-		}
-		if now := s.Stats(); now != told {
-			told = now
-			c.feed.statsChanged(now)
-		}
-	}
 }
 
 // What a worker may use of the machine. A session is one pipeline: decode, convert, encode, send.

@@ -171,7 +171,7 @@ func (e *engine) newInterceptors(bwe *estimator) (*interceptor.Registry, error) 
 	if err != nil {
 		return nil, fmt.Errorf("webrtc: transport-wide numbering: %w", err)
 	}
-	reports, err := report.NewSenderInterceptor(report.SenderInterval(time.Second),
+	reports, err := report.NewSenderInterceptor(report.SenderInterval(reportInterval),
 		report.WithSenderLoggerFactory(e.logs))
 	if err != nil {
 		return nil, fmt.Errorf("webrtc: sender reports: %w", err)

@@ -71,6 +71,9 @@ const (
 	failedAfter = 15 * time.Second
 	// keepalive is how often an idle path is probed.
 	keepalive = 2 * time.Second
+	// reportInterval is the time between sender reports. They tie streams to each other, of which there is one: a browser needs
+	// them for the round trip only.
+	reportInterval = 5 * time.Second
 	// patchAhead is how much longer patches may be under way than the link should need for them.
 	patchAhead = 20 * time.Millisecond
 	// resizeInterval is the shortest time between two resize requests of a viewer; the last one wins.

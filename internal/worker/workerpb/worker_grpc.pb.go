@@ -41,7 +41,8 @@ type WorkerClient interface {
 	Start(ctx context.Context, in *StartRequest, opts ...grpc.CallOption) (*StartResponse, error)
 	// Watch streams events, beginning with the present state, until the session has ended.
 	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Event], error)
-	// Ping answers after a round trip through the session's own loop: the watchdog's question.
+	// Ping answers after a round trip through the session's own loop: the watchdog's question. Figures that have changed are told
+	// on that occasion.
 	Ping(ctx context.Context, in *PingRequest, opts ...grpc.CallOption) (*PingResponse, error)
 	// Offer answers a WHEP offer.
 	Offer(ctx context.Context, in *OfferRequest, opts ...grpc.CallOption) (*OfferResponse, error)
@@ -149,7 +150,8 @@ type WorkerServer interface {
 	Start(context.Context, *StartRequest) (*StartResponse, error)
 	// Watch streams events, beginning with the present state, until the session has ended.
 	Watch(*WatchRequest, grpc.ServerStreamingServer[Event]) error
-	// Ping answers after a round trip through the session's own loop: the watchdog's question.
+	// Ping answers after a round trip through the session's own loop: the watchdog's question. Figures that have changed are told
+	// on that occasion.
 	Ping(context.Context, *PingRequest) (*PingResponse, error)
 	// Offer answers a WHEP offer.
 	Offer(context.Context, *OfferRequest) (*OfferResponse, error)
