@@ -35,7 +35,7 @@ func (p Policy) WithSystemRoots() (Policy, error) {
 	if p.Roots != nil || p.skipsChain() {
 		return p, nil
 	}
-	roots, err := x509.SystemCertPool()
+	roots, err := systemRoots(bundles)
 	if err != nil {
 		return p, fmt.Errorf("trust: certificate authorities of the system: %w", err)
 	}
