@@ -27,9 +27,6 @@ const (
 	// flushInterval is the time between writes to the disk. A picture must be durable a second after it was encoded;
 	// the rest is for the disk to take.
 	flushInterval = 750 * time.Millisecond
-	// restInterval is the same while nothing comes: then only the duration of the still picture is brought up to date, of
-	// which a killed worker may lose two seconds.
-	restInterval = 1750 * time.Millisecond
 	// touchInterval is how often the duration of a still picture is not only written but flushed: after a power
 	// cut, at most this much of a stillness is missing. A killed process loses nothing that was written.
 	touchInterval = 10 * time.Second

@@ -36,8 +36,7 @@ type Options struct {
 // kept, Run returns and every later call fails with the same error; the session must freeze and end.
 //
 // Units and events are collected in memory and written every flushInterval by Run, so that neither a viewer's key nor
-// the hub ever waits for fsync. While nothing comes, Run looks only every restInterval. WriteUnit and Event may be called
-// from any goroutine.
+// the hub ever waits for fsync. WriteUnit and Event may be called from any goroutine.
 type Recorder struct {
 	session SessionInfo
 	opts    Options
@@ -50,9 +49,7 @@ type Recorder struct {
 	order      order
 	closing    bool          // Seal has begun
 	drained    chan struct{} // closed and replaced when pending is taken
-	resting    bool          // Run waits for restInterval, unless it is woken
 
-	woken  chan struct{} // capacity 1: there is something to write after all
 	full   chan struct{} // capacity 1: write before the interval is over
 	failed chan struct{} // closed when err is set
 	err    error
@@ -95,7 +92,7 @@ func NewRecorder(dir string, session SessionInfo, opts Options) (*Recorder, erro
 	}
 	r := &Recorder{
 		session: session, opts: opts, log: opts.Logger.With("component", "recorder"),
-		drained: make(chan struct{}), woken: make(chan struct{}, 1), full: make(chan struct{}, 1), failed: make(chan struct{}),
+		drained: make(chan struct{}), full: make(chan struct{}, 1), failed: make(chan struct{}),
 		sealed: make(chan struct{}), disk: make(chan struct{}, 1),
 	}
 	if err := fsys.Lock(); err != nil {
@@ -118,8 +115,8 @@ func (r *Recorder) Bytes() uint64 { return r.bytes.Load() }
 // Run writes what is collected until ctx ends or the recording is sealed, and returns nil then; what is left is for
 // Seal. It returns the recording's failure at once when there is one.
 func (r *Recorder) Run(ctx context.Context) error {
-	timer := time.NewTimer(flushInterval)
-	defer timer.Stop()
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -128,62 +125,40 @@ func (r *Recorder) Run(ctx context.Context) error {
 			return r.failure()
 		case <-r.failed:
 			return r.err
-		case <-r.woken:
-			timer.Reset(flushInterval)
-			continue
-		case <-timer.C:
+		case <-tick.C:
 		case <-r.full:
 		}
-		wait := flushInterval
 		select {
 		case r.disk <- struct{}{}:
-			if !r.flush() {
-				wait = restInterval
-			}
+			r.flush()
 			<-r.disk
 		case <-r.sealed:
 		case <-ctx.Done():
 		}
-		timer.Reset(wait)
 	}
 }
 
-// flush writes what is pending and tells whether there was anything. The caller holds disk.
-func (r *Recorder) flush() (any bool) {
+// flush writes what is pending. The caller holds disk.
+func (r *Recorder) flush() {
 	r.mu.Lock()
 	if r.closing || r.err != nil {
 		r.mu.Unlock()
-		return false
+		return
 	}
 	b := r.take()
-	any = len(b.units)+len(b.events) > 0
-	r.resting = !any
 	r.mu.Unlock()
 	now := r.Elapsed()
 	err := r.w.write(b, now)
 	r.bytes.Store(r.w.written)
 	if err != nil {
 		r.fail(err)
-		return any
+		return
 	}
 	r.mu.Lock()
 	still := r.order.still(now)
 	r.mu.Unlock()
 	if still {
 		r.requestIDR()
-	}
-	return any
-}
-
-// wake tells Run, if it rests, that something is pending. The caller holds mu.
-func (r *Recorder) wake() {
-	if !r.resting {
-		return
-	}
-	r.resting = false
-	select {
-	case r.woken <- struct{}{}:
-	default:
 	}
 }
 
@@ -226,7 +201,6 @@ func (r *Recorder) WriteUnit(ctx context.Context, au *h264.AccessUnit) error {
 	}
 	r.pending.units = append(r.pending.units, au)
 	r.unitBytes += len(au.Data)
-	r.wake()
 	if r.unitBytes >= flushUnits {
 		select {
 		case r.full <- struct{}{}:
@@ -257,7 +231,6 @@ func (r *Recorder) Event(e Event) error {
 	}
 	r.pending.events = append(r.pending.events, eventLine{us, line})
 	r.eventBytes += len(line)
-	r.wake()
 	return nil
 }
 

@@ -102,10 +102,10 @@ func TestEventFilesCloseByAgeAndSize(t *testing.T) {
 		r := newRig(t, Options{})
 		time.Sleep(flushInterval / 2) // between two writes
 		r.event(NameEvent{Name: "desk"})
-		time.Sleep(chunkAge + restInterval)
+		time.Sleep(chunkAge + flushInterval)
 		for range 3 {
 			r.event(ClipboardEvent{Actor: "alice", Direction: ToTarget, Text: strings.Repeat("x", chunkBytes)})
-			time.Sleep(flushInterval + time.Millisecond)
+			time.Sleep(flushInterval)
 		}
 		r.event(NameEvent{Name: "other"})
 		r.seal()
