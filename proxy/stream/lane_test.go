@@ -235,7 +235,11 @@ func (v *laneViewer) check(t *testing.T, when string) {
 // of order, its link blocks, viewers are frozen, and the desktop is resized. Nothing stale is ever shown, and when all is
 // still every block is exact.
 func TestOrder(t *testing.T) {
-	for seed := range uint64(60) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 12
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { testOrder(t, seed) })
 	}
 }
