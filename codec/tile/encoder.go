@@ -19,8 +19,7 @@ type Encoder struct {
 const (
 	// worthIt is the size of a body below which DEFLATE has nothing to gain.
 	worthIt = 48
-	// level is the fastest of DEFLATE that still looks for repetitions: higher ones take twice the time for a tenth of
-	// the bytes.
+	// level is the fastest of DEFLATE that still looks for repetitions.
 	level = 1
 )
 

@@ -11,9 +11,9 @@
 // predictor of LOCO-I ([ISO/IEC 14495-1] A.4.2) expects from the pixels to the left, above, and above to the left, in the same part;
 // what lies outside the part is 0.
 //
-// Text is a handful of colours: its indices are a fortieth of its pixels before anything is compressed, which is less work than
-// any compressor does on the pixels. Photographs shrink by a third, which is what they shrink to. Browsers need some lines
-// of code and one well-kept inflate for it (web/src/viewer/patches/tile.ts).
+// Text is a handful of colours: its indices are an eighth to a thirty-second of its pixels before anything is compressed, which is
+// less work than any compressor does on the pixels. Browsers need some lines of code and one well-kept inflate for it
+// (web/src/viewer/patches/tile.ts).
 package tile
 
 import "errors"
