@@ -63,16 +63,20 @@ func (d *Decoder) inflate(data []byte, limit int) ([]byte, error) {
 	if cap(d.body) < limit+1 {
 		d.body = make([]byte, limit+1)
 	}
-	n, err := io.ReadFull(d.flat, d.body[:limit+1])
-	switch {
-	case err == nil:
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTrailer, limit)
-	case err != io.ErrUnexpectedEOF && err != io.EOF:
-		return nil, fmt.Errorf("%w: %w", ErrDeflate, err)
-	case d.in.Len() > 0:
-		return nil, fmt.Errorf("%w: %d bytes after the stream", ErrTrailer, d.in.Len())
+	n := 0
+	for n <= limit {
+		read, err := d.flat.Read(d.body[n : limit+1])
+		n += read
+		switch {
+		case err == io.EOF && d.in.Len() > 0: //nolint:errorlint // a Reader returns EOF itself
+			return nil, fmt.Errorf("%w: %d bytes after the stream", ErrTrailer, d.in.Len())
+		case err == io.EOF: //nolint:errorlint // as above
+			return d.body[:n], nil
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", ErrDeflate, err)
+		}
 	}
-	return d.body[:n], nil
+	return nil, fmt.Errorf("%w: more than %d bytes", ErrTrailer, limit)
 }
 
 // reader takes a body apart.
@@ -113,9 +117,17 @@ func (r *reader) palette(parts []pixel.BGRX) error {
 		return err
 	}
 	n := int(count[0]) + 1
-	colours, err := r.take(channels * n)
+	planes, err := r.take(channels * n)
 	if err != nil {
 		return err
+	}
+	var colours [maxColours][channels]uint8 // G, R−G, B−G
+	var last [channels]uint8
+	for i := range n {
+		for k := range channels {
+			last[k] += planes[k*n+i]
+		}
+		colours[i] = last
 	}
 	bits := bitsFor(n)
 	for _, p := range parts {
@@ -134,8 +146,8 @@ func (r *reader) palette(parts []pixel.BGRX) error {
 				if index >= n {
 					return fmt.Errorf("%w: %d of %d", ErrIndex, index, n)
 				}
-				c := colours[index*channels:]
-				put(row[x*inPixel:], c[0], c[1], c[2])
+				c := colours[index]
+				put(row[x*inPixel:], c[1]+c[0], c[0], c[2]+c[0])
 			}
 		}
 	}

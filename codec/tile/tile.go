@@ -2,9 +2,12 @@
 //
 // A message is one byte that says how, and the pixels of all parts, one part after the other:
 //
-//	| mode | palette: count−1, then count × (R, G, B) | indices, rows padded to whole bytes |   up to 256 colours
+//	| mode | palette: count−1, then all of G, R−G, B−G | indices, rows padded to whole bytes |  up to 256 colours
 //	| mode | residuals: for each row all of G, then of R−G, then of B−G                     |   more colours
 //	| mode | R, G, B of each pixel                                                         |   stored
+//
+// A palette is sorted by G, R, B, and each of its numbers is the difference, modulo 256, to the one before, the first to 0: shades of
+// one colour, as smooth text has them, are then small numbers.
 //
 // With compressed set in mode, all that follows the mode is DEFLATE ([RFC 1951]) of it. An index has 0, 1, 2, 4 or 8 bits,
 // as few as the palette allows, the first pixel in the highest bits. Residuals are what is left, modulo 256, of what the median

@@ -159,7 +159,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no indices", []byte{1, 1, 0, 0, 0, 1, 1, 1}, part(1, 1), ErrShort},
 		{"index beyond the palette", []byte{1, 2, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0xc0}, part(1, 1), ErrIndex},
 		{"residuals, too short", []byte{2, 1, 2}, part(1, 1), ErrShort},
-		{"torn stream", text[:len(text)-3], part(256, 16), ErrShort},
+		{"torn stream", text[:len(text)-3], part(256, 16), ErrDeflate},
 		{"stream with a tail", append(bytes.Clone(text), 0), part(256, 16), ErrTrailer},
 		{"stream of a larger picture", text, part(8, 8), ErrTrailer},
 		{"stream of a smaller picture", text, part(256, 17), ErrShort},

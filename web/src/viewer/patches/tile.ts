@@ -71,11 +71,17 @@ const decoders: Record<number, Decoder | undefined> = {
 
   [palette]: (r, sizes) => {
     const count = r.take(1)[0]! + 1;
-    const rgb = r.take(3 * count);
+    // Green, red less green, blue less green, each as the difference to the colour before.
+    const planes = r.take(3 * count);
     // In the order of memory: an RGBA pixel at a time is four times as fast as its bytes.
     const colours = new Uint32Array(count);
     const bytes = new Uint8Array(colours.buffer);
-    for (let i = 0; i < count; i++) bytes.set([rgb[3 * i]!, rgb[3 * i + 1]!, rgb[3 * i + 2]!, 255], 4 * i);
+    for (let i = 0, g = 0, rg = 0, bg = 0; i < count; i++) {
+      g += planes[i]!;
+      rg += planes[count + i]!;
+      bg += planes[2 * count + i]!;
+      bytes.set([rg + g, g, bg + g, 255], 4 * i); // modulo 256
+    }
     const bits = bitsFor(count);
     const mask = (1 << bits) - 1;
     return sizes.map(({ width, height }) => {
