@@ -13,7 +13,7 @@ MINIO_COMMIT=7aac2a2c5b7c
 MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 BUILD_PACKAGES="gcc libc6-dev pkg-config libx264-dev"
-TEST_PACKAGES="chromium dbus-daemon ffmpeg fonts-dejavu-core gnome-remote-desktop imagemagick krb5-admin-server
+TEST_PACKAGES="chromium dbus-daemon ffmpeg fonts-dejavu-core gnome-remote-desktop imagemagick iproute2 krb5-admin-server
 	krb5-kdc mutter openbox openssl pipewire procps python3-xlib tigervnc-standalone-server weston wireplumber
 	x11-apps x11-utils x11-xserver-utils x11vnc xauth xclip xdotool xorgxrdp xrdp xsel xterm xvfb xwayland"
 # FreeRDP's client, server and tools carry the number of their version.
