@@ -68,9 +68,9 @@ func (d *Decoder) inflate(data []byte, limit int) ([]byte, error) {
 		read, err := d.flat.Read(d.body[n : limit+1])
 		n += read
 		switch {
-		case err == io.EOF && d.in.Len() > 0: //nolint:errorlint // a Reader returns EOF itself
+		case err == io.EOF && d.in.Len() > 0:
 			return nil, fmt.Errorf("%w: %d bytes after the stream", ErrTrailer, d.in.Len())
-		case err == io.EOF: //nolint:errorlint // as above
+		case err == io.EOF:
 			return d.body[:n], nil
 		case err != nil:
 			return nil, fmt.Errorf("%w: %w", ErrDeflate, err)
