@@ -1,6 +1,9 @@
 package rfbenc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // fillRow writes pixel px over row, whose length is a multiple of four.
 func fillRow(row []byte, px uint32) {
@@ -36,8 +39,15 @@ func unpackBGR(row, src []byte) {
 	}
 }
 
-// unpackRGB expands three-byte pixels, red first, from src into row.
+// unpackRGB expands three-byte pixels, red first, from src into row. Four at a time take half the instructions: the compiler stores
+// the zero byte of a single one by itself.
 func unpackRGB(row, src []byte) {
+	for len(row) >= 16 && len(src) >= 14 {
+		a, b := bits.ReverseBytes64(binary.LittleEndian.Uint64(src)), bits.ReverseBytes64(binary.LittleEndian.Uint64(src[6:]))
+		binary.LittleEndian.PutUint64(row, a>>40|(a>>16&0xffffff)<<32)
+		binary.LittleEndian.PutUint64(row[8:], b>>40|(b>>16&0xffffff)<<32)
+		row, src = row[16:], src[12:]
+	}
 	for ; len(row) >= 4 && len(src) >= 4; row, src = row[4:], src[3:] {
 		binary.LittleEndian.PutUint32(row, binary.BigEndian.Uint32(src)>>8)
 	}
