@@ -50,6 +50,9 @@ func (s *Server) join(v *viewer) {
 	}
 	s.mu.Unlock()
 
+	if wins {
+		signal(v.bwe.changed) // the pictures are made for its link from now on
+	}
 	if wins && previous != nil {
 		previous.releaseHeld()
 		previous.control.Store(false)

@@ -1,20 +1,25 @@
 package webrtcserver
 
 import (
+	"encoding/binary"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/cc"
 	"github.com/pion/interceptor/pkg/gcc"
 	"github.com/pion/logging"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 )
 
 // Rates bound the bandwidth estimate, in bits a second.
 type Rates struct {
 	// Initial is assumed until the first reports come. Zero: 20 Mbit/s.
 	Initial int
-	// Min is the floor. Below it the picture is not legible, so there is nothing to gain. Zero: 1 Mbit/s.
+	// Min is the floor. Zero: 100 kbit/s, the least that congestion control works with.
 	Min int
 	// Max is the ceiling. Zero: 50 Mbit/s.
 	Max int
@@ -25,7 +30,7 @@ func (r Rates) withDefaults() Rates {
 		r.Initial = 20e6
 	}
 	if r.Min == 0 {
-		r.Min = 1e6
+		r.Min = 100e3
 	}
 	if r.Max == 0 {
 		r.Max = 50e6
@@ -36,24 +41,29 @@ func (r Rates) withDefaults() Rates {
 }
 
 // estimator is the bandwidth to one viewer by Google congestion control (draft-ietf-rmcat-gcc-02), from the
-// arrival times the browser reports.
+// arrival times the browser reports, with a memory: see regainer.
 type estimator struct {
-	initial int
-	bwe     atomic.Pointer[floored]
+	current atomic.Int64 // bits a second
+	unheard atomic.Int64 // packets sent after the last one that a report told of; 0 before the first report
 	// changed, of capacity one, gets a value when the estimate changes. Never closed.
 	changed chan struct{}
 }
 
 func newEstimator(initial int) *estimator {
-	return &estimator{initial: initial, changed: make(chan struct{}, 1)}
+	e := &estimator{changed: make(chan struct{}, 1)}
+	e.current.Store(int64(initial))
+	return e
 }
 
-// rate is the estimate in bits a second.
+// estimate is the bandwidth in bits a second.
+func (e *estimator) estimate() int { return int(e.current.Load()) }
+
+// rate is how fast to send, in bits a second: slower than the estimate while reports do not keep up.
 func (e *estimator) rate() int {
-	if bwe := e.bwe.Load(); bwe != nil {
-		return bwe.GetTargetBitrate()
+	if e.unheard.Load() > maxUnheard {
+		return e.estimate() / unheardShare
 	}
-	return e.initial
+	return e.estimate()
 }
 
 // factory makes the estimator pion feeds.
@@ -65,29 +75,121 @@ func (e *estimator) factory(r Rates, logs logging.LoggerFactory) cc.BandwidthEst
 		if err != nil {
 			return nil, err
 		}
-		bwe.OnTargetBitrateChange(func(int) {
-			select {
-			case e.changed <- struct{}{}:
-			default:
-			}
-		})
-		f := &floored{bwe, r.Min}
-		e.bwe.Store(f)
-		return f, nil
+		return &remembering{SendSideBWE: bwe, of: e, rates: r, memory: regainer{rate: float64(r.Initial)}}, nil
 	}
 }
 
-// floored keeps the estimate at or above the floor, which gcc's loss controller undercuts. The NACK responder
-// asks it too, how much it may send again: starved of that, a lossy path would stand still.
-type floored struct {
+// remembering is gcc's estimator with a regainer behind it.
+type remembering struct {
 	*gcc.SendSideBWE
-	floor int
+	of    *estimator
+	rates Rates
+
+	mu      sync.Mutex
+	sent    uint16 // transport-wide number of the last packet
+	told    uint16 // that of the last one a report told of
+	hearing bool   // there was a report
+	last    int    // gcc's delay controller's estimate, in bits a second
+	memory  regainer
 }
 
-var _ cc.BandwidthEstimator = (*floored)(nil)
+var _ cc.BandwidthEstimator = (*remembering)(nil)
 
-// GetTargetBitrate implements cc.BandwidthEstimator.
-func (f *floored) GetTargetBitrate() int { return max(f.SendSideBWE.GetTargetBitrate(), f.floor) }
+// WriteRTCP implements cc.BandwidthEstimator: it takes the reports of the browser.
+func (r *remembering) WriteRTCP(packets []rtcp.Packet, a interceptor.Attributes) error {
+	if err := r.SendSideBWE.WriteRTCP(packets, a); err != nil {
+		return err
+	}
+	reports := false
+	for _, p := range packets {
+		if report, ok := p.(*rtcp.TransportLayerCC); ok {
+			reports = true
+			r.hear(report.BaseSequenceNumber + report.PacketStatusCount - 1)
+		}
+	}
+	if !reports {
+		return nil
+	}
+	stats := r.GetStats()
+	loss, _ := stats["averageLoss"].(float64)
+	delayed, _ := stats["delayTargetBitrate"].(int)
+	estimate := float64(r.SendSideBWE.GetTargetBitrate())
+	r.mu.Lock()
+	// Several states may have been passed since the last report, so it is the outcome that tells.
+	calm := loss < lossy && float64(delayed) >= fallen*float64(r.last)
+	r.last = delayed
+	if r.of.unheard.Load() > gccHistory {
+		estimate, calm = r.memory.rate/2, false // what was sent is more than the path carries, or gcc remembers
+	}
+	rate := r.memory.update(time.Now(), estimate, calm)
+	r.mu.Unlock()
+	now := int64(max(r.rates.Min, min(int(rate), r.rates.Max)))
+	if r.of.current.Swap(now) != now {
+		signal(r.of.changed)
+	}
+	return nil
+}
+
+// AddStream implements cc.BandwidthEstimator.
+func (r *remembering) AddStream(info *interceptor.StreamInfo, next interceptor.RTPWriter) interceptor.RTPWriter {
+	for _, extension := range info.RTPHeaderExtensions {
+		if extension.URI == sdp.TransportCCURI {
+			next = r.count(uint8(extension.ID), next)
+		}
+	}
+	return r.SendSideBWE.AddStream(info, next)
+}
+
+// count notes the numbers of packets on their way to next, which are in the extension of that id.
+func (r *remembering) count(id uint8, next interceptor.RTPWriter) interceptor.RTPWriter {
+	return interceptor.RTPWriterFunc(func(h *rtp.Header, payload []byte, a interceptor.Attributes) (int, error) {
+		if number := h.GetExtension(id); len(number) == 2 {
+			r.mu.Lock()
+			r.sent = binary.BigEndian.Uint16(number)
+			r.book()
+			r.mu.Unlock()
+		}
+		return next.Write(h, payload, a)
+	})
+}
+
+// hear notes that a report told of packets up to one.
+func (r *remembering) hear(last uint16) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.hearing || int16(last-r.told) > 0 {
+		r.hearing, r.told = true, last
+	}
+	r.book()
+}
+
+// book needs mu.
+func (r *remembering) book() {
+	if r.hearing {
+		r.of.unheard.Store(int64(max(0, int16(r.sent-r.told))))
+	}
+}
+
+const (
+	// lossy is the share of lost packets beyond which gcc's loss controller lowers the rate.
+	lossy = 0.1
+	// fallen is to which share of the one before an estimate falls where there is congestion: gcc lowers it by 15 % at least.
+	fallen = 0.9
+	// resendShare of the estimate, one in so many, may go into packets sent again, within bounds, in bits a second: on a path that
+	// is full they are what fills it, and starved of them a lossy path stands still.
+	resendShare             = 4
+	leastResend, mostResend = 64e3, 2e6
+	// gccHistory is how many packets gcc remembers: of older ones it makes nothing of reports. On a path far slower than assumed
+	// it would never learn of that. So from maxUnheard packets without a report on, one part in unheardShare is sent.
+	gccHistory   = 250
+	maxUnheard   = 200
+	unheardShare = 4
+)
+
+// GetTargetBitrate implements cc.BandwidthEstimator. The NACK responder asks it how much it may send again.
+func (r *remembering) GetTargetBitrate() int {
+	return min(max(r.of.rate()/resendShare, leastResend), mostResend)
+}
 
 // passThrough is a gcc.Pacer that sends at once: pacing is done before packets are made (pacer), because
 // gcc's leaky bucket would hold back the small pictures that must be fast. It passes retransmissions too,

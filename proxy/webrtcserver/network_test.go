@@ -101,9 +101,9 @@ func TestFixedNetOpensNothing(t *testing.T) {
 }
 
 func TestRates(t *testing.T) {
-	require.Equal(t, Rates{Initial: 20e6, Min: 1e6, Max: 50e6}, Rates{}.withDefaults())
-	require.Equal(t, Rates{Initial: 3e6, Min: 1e6, Max: 3e6}, Rates{Max: 3e6}.withDefaults())
-	require.Equal(t, Rates{Initial: 5e5, Min: 5e5, Max: 5e5}, Rates{Max: 5e5}.withDefaults())
+	require.Equal(t, Rates{Initial: 20e6, Min: 1e5, Max: 50e6}, Rates{}.withDefaults())
+	require.Equal(t, Rates{Initial: 3e6, Min: 1e5, Max: 3e6}, Rates{Max: 3e6}.withDefaults())
+	require.Equal(t, Rates{Initial: 5e4, Min: 5e4, Max: 5e4}, Rates{Max: 5e4}.withDefaults())
 }
 
 // discard is a track's writer without a network.

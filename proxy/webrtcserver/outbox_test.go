@@ -166,15 +166,19 @@ func TestPacer(t *testing.T) {
 		took := send(417, 20e6)
 		require.InDelta(t, 72, took.Milliseconds(), 3)
 		time.Sleep(time.Second)
-		took = send(417, 1000) // the floor
-		require.InDelta(t, 180, took.Milliseconds(), 5)
+		// 50 KB at 1.1 times 1 Mbit/s, less what the link carries in 100 ms.
+		require.Zero(t, send(10, 1e6))
+		took = send(32, 1e6)
+		require.InDelta(t, 276, took.Milliseconds(), 5)
+		time.Sleep(time.Minute)
+		require.Zero(t, send(2, 1000), "two packets may always leave")
 		require.Greater(t, time.Since(start), 2*time.Second)
 
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errEnded)
 		var err error
 		for range 1000 {
-			if err = p.wait(ctx, maxPacketBytes, 0); err != nil {
+			if err = p.wait(ctx, maxPacketBytes, 1000); err != nil {
 				break
 			}
 		}

@@ -51,3 +51,25 @@ func TestPictureLoss(t *testing.T) {
 		})
 	}
 }
+
+// TestPictureLossAgainAndAgain: a browser that keeps losing pictures gets an IDR ever more rarely, and none while one is on its way.
+func TestPictureLossAgainAndAgain(t *testing.T) {
+	start := time.Now()
+	var l pictureLoss
+	granted := func(from, to, every time.Duration, sent sentState) (at []time.Duration) {
+		for d := from; d < to; d += every {
+			if l.hear(&rtcp.PictureLossIndication{}, sent, start.Add(d)) {
+				at = append(at, d)
+			}
+		}
+		return at
+	}
+	const tick = 100 * time.Millisecond
+	require.Empty(t, granted(0, time.Second, tick, sentState{sendingIDR: true, sending: true}), "an IDR is being sent")
+	require.Empty(t, granted(0, 300*time.Millisecond, tick, sentState{idr: start}), "it was sent a moment ago")
+	require.Equal(t, []time.Duration{
+		time.Second, 1500 * time.Millisecond, 2500 * time.Millisecond, 4500 * time.Millisecond, 8500 * time.Millisecond,
+		16500 * time.Millisecond, 24500 * time.Millisecond,
+	}, granted(time.Second, 30*time.Second, tick, sentState{}))
+	require.Equal(t, []time.Duration{time.Minute, time.Minute + 500*time.Millisecond}, granted(time.Minute, time.Minute+time.Second, tick, sentState{}), "it had kept up")
+}

@@ -36,11 +36,13 @@ type track struct {
 
 // sentState is what was sent last.
 type sentState struct {
-	ssrc    uint32
-	sending bool      // a picture is being sent
-	began   time.Time // when the last picture began to be sent
-	done    time.Time // when it was sent
-	last    uint16    // sequence number of its last packet
+	ssrc       uint32
+	sending    bool      // a picture is being sent
+	sendingIDR bool      // it is an IDR picture
+	began      time.Time // when the last picture began to be sent
+	done       time.Time // when it was sent
+	last       uint16    // sequence number of its last packet
+	idr        time.Time // when the last IDR picture was sent
 }
 
 var _ webrtc.TrackLocal = (*track)(nil)
@@ -106,8 +108,13 @@ var errUnbound = errors.New("webrtc: the video track is closed")
 func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.setSent(func(s *sentState) { s.sending, s.began = true, time.Now() })
-	defer t.setSent(func(s *sentState) { s.sending, s.done, s.last = false, time.Now(), t.header.SequenceNumber-1 })
+	t.setSent(func(s *sentState) { s.sending, s.sendingIDR, s.began = true, au.IDR, time.Now() })
+	defer t.setSent(func(s *sentState) {
+		if s.done = time.Now(); s.sendingIDR {
+			s.idr = s.done
+		}
+		s.sending, s.sendingIDR, s.last = false, false, t.header.SequenceNumber-1
+	})
 	t.header.Timestamp = t.timestamp(au.PTS)
 	for payload, last := range t.packetizer.payloads(au.Data) {
 		if err := t.pacer.wait(ctx, len(payload)+packetOverhead, float64(t.rate())); err != nil {

@@ -76,8 +76,13 @@ func TestPictureLossAsksForIDR(t *testing.T) {
 		&rtcp.PictureLossIndication{MediaSSRC: ssrc},
 		&rtcp.FullIntraRequest{MediaSSRC: ssrc, FIR: []rtcp.FIREntry{{SSRC: ssrc, SequenceNumber: 1}}},
 	} {
-		require.NoError(t, b.pc.WriteRTCP([]rtcp.Packet{p}))
-		receive(t, s.video.idrs, "a request for an IDR")
+		require.Eventually(t, func() bool { // browsers insist, and that they must: an IDR was sent a moment ago
+			require.NoError(t, b.pc.WriteRTCP([]rtcp.Packet{p}))
+			return len(s.video.idrs) > 0
+		}, patience, 100*time.Millisecond, "a request for an IDR")
+		for len(s.video.idrs) > 0 {
+			<-s.video.idrs
+		}
 	}
 	b.say(channelControl, `{"t":"refresh"}`)
 	receive(t, s.video.idrs, "a request for an IDR")
