@@ -24,13 +24,13 @@ func (d *Decoder) Decode(data []byte, parts []pixel.BGRX) error {
 		return ErrShort
 	}
 	mode, body := data[0], data[1:]
-	most := 0 // bytes that any mode needs
+	n := 0 // pixels
 	for _, p := range parts {
-		most += channels * p.Width * p.Height
+		n += p.Width * p.Height
 	}
 	if mode&compressed != 0 {
 		var err error
-		if body, err = d.inflate(body, most+1+channels*maxColours); err != nil {
+		if body, err = d.inflate(body, 1+channels*(maxColours+n)); err != nil {
 			return err
 		}
 	}
@@ -41,8 +41,8 @@ func (d *Decoder) Decode(data []byte, parts []pixel.BGRX) error {
 		err = r.stored(parts)
 	case modePalette:
 		err = r.palette(parts)
-	case modeResidual:
-		err = r.residuals(parts)
+	case modePlanes:
+		err = r.pixels(parts, n)
 	default:
 		return fmt.Errorf("%w %#x", ErrMode, mode)
 	}
@@ -117,17 +117,13 @@ func (r *reader) palette(parts []pixel.BGRX) error {
 		return err
 	}
 	n := int(count[0]) + 1
-	planes, err := r.take(channels * n)
+	next, err := r.planes(n)
 	if err != nil {
 		return err
 	}
-	var colours [maxColours][channels]uint8 // G, R−G, B−G
-	var last [channels]uint8
+	var colours [maxColours][channels]uint8 // R, G, B
 	for i := range n {
-		for k := range channels {
-			last[k] += planes[k*n+i]
-		}
-		colours[i] = last
+		colours[i] = next()
 	}
 	bits := bitsFor(n)
 	for _, p := range parts {
@@ -147,38 +143,42 @@ func (r *reader) palette(parts []pixel.BGRX) error {
 					return fmt.Errorf("%w: %d of %d", ErrIndex, index, n)
 				}
 				c := colours[index]
-				put(row[x*inPixel:], c[1]+c[0], c[0], c[2]+c[0])
+				put(row[x*inPixel:], c[0], c[1], c[2])
 			}
 		}
 	}
 	return nil
 }
 
-func (r *reader) residuals(parts []pixel.BGRX) error {
+func (r *reader) pixels(parts []pixel.BGRX, n int) error {
+	next, err := r.planes(n)
+	if err != nil {
+		return err
+	}
 	for _, p := range parts {
 		for y := range p.Height {
-			in, err := r.take(channels * p.Width)
-			if err != nil {
-				return err
-			}
-			green, red, blue := in[:p.Width], in[p.Width:][:p.Width], in[2*p.Width:]
 			row := p.Row(y)
-			var left, corner [channels]uint8
 			for x := range p.Width {
-				var over [channels]uint8
-				if y > 0 {
-					up := p.Row(y - 1)[x*inPixel:]
-					over = [channels]uint8{up[1], up[2] - up[1], up[0] - up[1]}
-				}
-				here := [channels]uint8{
-					green[x] + median(left[0], over[0], corner[0]),
-					red[x] + median(left[1], over[1], corner[1]),
-					blue[x] + median(left[2], over[2], corner[2]),
-				}
-				put(row[x*inPixel:], here[1]+here[0], here[0], here[2]+here[0])
-				left, corner = here, over
+				c := next()
+				put(row[x*inPixel:], c[0], c[1], c[2])
 			}
 		}
 	}
 	return nil
+}
+
+// planes takes the planes of n colours. Each call of next, n at most, returns R, G, B of one.
+func (r *reader) planes(n int) (next func() [channels]uint8, err error) {
+	in, err := r.take(channels * n)
+	if err != nil {
+		return nil, err
+	}
+	green, red, blue := in[:n], in[n:][:n], in[2*n:]
+	var g, rg, bg uint8
+	i := -1
+	return func() [channels]uint8 {
+		i++
+		g, rg, bg = g+green[i], rg+red[i], bg+blue[i]
+		return [channels]uint8{rg + g, g, bg + g}
+	}, nil
 }

@@ -42,10 +42,8 @@ func (e *Encoder) Append(dst []byte, parts []pixel.BGRX) []byte {
 	mode := modePalette
 	var few bool
 	if e.body, few = e.palette.collect(e.body[:0], parts); !few {
-		mode = modeResidual
-		for _, p := range parts {
-			e.body = appendResiduals(e.body, p)
-		}
+		mode = modePlanes
+		e.body = appendPlanes(e.body, parts, raw/channels)
 	}
 	start := len(dst)
 	if len(e.body) >= worthIt {
@@ -90,32 +88,42 @@ func appendStored(dst []byte, p pixel.BGRX) []byte {
 	return dst
 }
 
-// appendResiduals appends the residuals of one part, row by row: G, R−G, B−G.
-func appendResiduals(dst []byte, p pixel.BGRX) []byte {
-	for y := range p.Height {
-		row := p.Row(y)
-		above := row
-		if y > 0 {
-			above = p.Row(y - 1)
-		}
-		start := len(dst)
-		dst = grow(dst, channels*p.Width)
-		green, red, blue := dst[start:][:p.Width], dst[start+p.Width:][:p.Width], dst[start+2*p.Width:][:p.Width]
-		var left, corner [channels]uint8
-		for x := range p.Width {
-			px, up := row[x*inPixel:][:channels], above[x*inPixel:][:channels]
-			here := [channels]uint8{px[1], px[2] - px[1], px[0] - px[1]}
-			var over [channels]uint8
-			if y > 0 {
-				over = [channels]uint8{up[1], up[2] - up[1], up[0] - up[1]}
-			}
-			green[x] = here[0] - median(left[0], over[0], corner[0])
-			red[x] = here[1] - median(left[1], over[1], corner[1])
-			blue[x] = here[2] - median(left[2], over[2], corner[2])
-			left, corner = here, over
+// appendPlanes appends the planes of all the parts' pixels, which are n.
+func appendPlanes(dst []byte, parts []pixel.BGRX, n int) []byte {
+	dst = grow(dst, channels*n)
+	p := planesOf(dst[len(dst)-channels*n:])
+	for _, part := range parts {
+		for y := range part.Height {
+			p.put(part.Row(y))
 		}
 	}
 	return dst
+}
+
+// planes are what remains to be written of planes.
+type planes struct {
+	green, red, blue []byte
+	last             [channels]uint8 // B, G, R
+}
+
+func planesOf(dst []byte) planes {
+	n := len(dst) / channels
+	return planes{green: dst[:n], red: dst[n:][:n], blue: dst[2*n:]}
+}
+
+// put writes the next colours, a row of BGRX pixels.
+func (p *planes) put(row []byte) {
+	n := len(row) / inPixel
+	green, red, blue := p.green[:n], p.red[:n], p.blue[:n]
+	b, g, r := p.last[0], p.last[1], p.last[2]
+	for x := range n {
+		px := row[x*inPixel:][:channels]
+		dg := px[1] - g
+		green[x], red[x], blue[x] = dg, px[2]-r-dg, px[0]-b-dg
+		b, g, r = px[0], px[1], px[2]
+	}
+	p.last = [channels]uint8{b, g, r}
+	p.green, p.red, p.blue = p.green[n:], p.red[n:], p.blue[n:]
 }
 
 // grow returns b with n more bytes, whose content is arbitrary.
@@ -170,7 +178,7 @@ func (t *palette) collect(dst []byte, parts []pixel.BGRX) (_ []byte, few bool) {
 	return dst, true
 }
 
-// appendSorted appends the colours in their order, as differences, and notes their ranks.
+// appendSorted appends the colours in their order, as planes, and notes their ranks.
 func (t *palette) appendSorted(dst []byte) []byte {
 	t.sorted = t.sorted[:0]
 	for i, c := range t.colours {
@@ -178,17 +186,10 @@ func (t *palette) appendSorted(dst []byte) []byte {
 	}
 	slices.Sort(t.sorted)
 	n := len(t.sorted)
-	start := len(dst)
 	dst = grow(dst, channels*n)
-	out := dst[start:]
-	var last [channels]uint8
+	p := planesOf(dst[len(dst)-channels*n:])
 	for i, c := range t.sorted {
-		g, r, b := uint8(c>>24), uint8(c>>16), uint8(c>>8)
-		here := [channels]uint8{g, r - g, b - g}
-		for k := range channels {
-			out[k*n+i] = here[k] - last[k]
-		}
-		last = here
+		p.put([]byte{byte(c >> 8), byte(c >> 24), byte(c >> 16), 0})
 		t.rank[uint8(c)] = uint8(i)
 	}
 	return dst

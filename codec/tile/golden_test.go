@@ -67,17 +67,23 @@ func writeGolden(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
 	stripes := picture(64, 16, func(x, y int) (uint8, uint8, uint8) { return uint8(x / 8 * 30), uint8(y / 4), 7 })
 	var all []golden
-	for name, parts := range map[string][]pixel.BGRX{
-		"one colour":       {colours(rng, 16, 16, 1)},
-		"two colours":      {colours(rng, 32, 16, 2)},
-		"three, odd sizes": {colours(rng, 13, 5, 3), colours(rng, 1, 7, 3)},
-		"sixteen":          {colours(rng, 16, 9, 16)},
-		"many":             {colours(rng, 20, 16, 100)},
-		"repeated":         {stripes},
-		"gradient":         {gradient(40, 20), gradient(3, 3)},
-		"noise":            {noise(rng, 20, 20)},
+	for _, c := range []struct {
+		name  string
+		parts []pixel.BGRX
+	}{
+		{"one colour", []pixel.BGRX{colours(rng, 16, 16, 1)}},
+		{"two colours", []pixel.BGRX{colours(rng, 32, 16, 2)}},
+		{"three, odd sizes", []pixel.BGRX{colours(rng, 13, 5, 3), colours(rng, 1, 7, 3)}},
+		{"sixteen", []pixel.BGRX{colours(rng, 16, 9, 16)}},
+		{"many", []pixel.BGRX{colours(rng, 20, 16, 100)}},
+		{"repeated", []pixel.BGRX{stripes}},
+		{"gradient", []pixel.BGRX{gradient(40, 20), gradient(3, 3), gradient(1, 1)}},
+		{"noise", []pixel.BGRX{noise(rng, 20, 20)}},
+		{"letter", []pixel.BGRX{desktop(t, "letter")}},
+		{"smooth letter", []pixel.BGRX{desktop(t, "smooth-letter")}},
 	} {
-		g := golden{Name: name, RGBA: rgba(parts)}
+		parts := c.parts
+		g := golden{Name: c.name, RGBA: rgba(parts)}
 		for _, p := range parts {
 			g.Sizes = append(g.Sizes, [2]int{p.Width, p.Height})
 		}

@@ -110,7 +110,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestSizes holds what the patch lane is for to its size.
+// TestSizes holds flat parts to their size.
 func TestSizes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var e Encoder
@@ -122,8 +122,6 @@ func TestSizes(t *testing.T) {
 	}{
 		{"one colour", colours(rng, 256, 128, 1), 5},
 		{"two blocks of two colours at random", colours(rng, 32, 16, 2), 8 + 64},
-		{"gradient", gradient(256, 128), 2500},
-		{"noise", noise(rng, 64, 64), 3*64*64 + 1},
 	} {
 		if n := len(requireRoundTrip(t, &e, &d, []pixel.BGRX{c.part})); n > c.most {
 			t.Errorf("%s: %d bytes, want at most %d", c.name, n, c.most)
@@ -158,7 +156,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"half a palette", []byte{1, 1, 0, 0, 0}, part(1, 1), ErrShort},
 		{"no indices", []byte{1, 1, 0, 0, 0, 1, 1, 1}, part(1, 1), ErrShort},
 		{"index beyond the palette", []byte{1, 2, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0xc0}, part(1, 1), ErrIndex},
-		{"residuals, too short", []byte{2, 1, 2}, part(1, 1), ErrShort},
+		{"planes, too short", []byte{2, 1, 2}, part(1, 1), ErrShort},
 		{"torn stream", text[:len(text)-3], part(256, 16), ErrDeflate},
 		{"stream with a tail", append(bytes.Clone(text), 0), part(256, 16), ErrTrailer},
 		{"stream of a larger picture", text, part(8, 8), ErrTrailer},
@@ -176,16 +174,13 @@ func TestDecodeRefuses(t *testing.T) {
 
 // TestNoAllocation: nothing is allocated once buffers have grown.
 func TestNoAllocation(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 8))
 	var e Encoder
 	var dst []byte
-	for name, part := range map[string]pixel.BGRX{
-		"text": colours(rng, 256, 128, 12), "letter": colours(rng, 32, 16, 2), "gradient": gradient(256, 128), "noise": noise(rng, 256, 128),
-	} {
-		parts := []pixel.BGRX{part}
+	for _, c := range contents(t) {
+		parts := []pixel.BGRX{c.part}
 		dst = e.Append(dst[:0], parts)
 		if n := testing.AllocsPerRun(10, func() { dst = e.Append(dst[:0], parts) }); n > 0 {
-			t.Errorf("%s: %v allocations a message", name, n)
+			t.Errorf("%s: %v allocations a message", c.name, n)
 		}
 	}
 }
@@ -215,29 +210,4 @@ func FuzzRoundTrip(f *testing.F) {
 		var d Decoder
 		requireRoundTrip(t, &e, &d, []pixel.BGRX{p})
 	})
-}
-
-func BenchmarkAppend(b *testing.B) {
-	rng := rand.New(rand.NewPCG(11, 12))
-	for _, c := range []struct {
-		name string
-		part pixel.BGRX
-	}{
-		{"letter", colours(rng, 32, 16, 2)},
-		{"smooth-letter", colours(rng, 32, 16, 12)},
-		{"gradient", gradient(256, 128)},
-		{"noise", noise(rng, 256, 128)},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			var e Encoder
-			var dst []byte
-			parts := []pixel.BGRX{c.part}
-			b.SetBytes(int64(4 * c.part.Width * c.part.Height))
-			b.ReportAllocs()
-			for b.Loop() {
-				dst = e.Append(dst[:0], parts)
-			}
-			b.ReportMetric(float64(len(dst)), "bytes")
-		})
-	}
 }
