@@ -38,6 +38,12 @@ type browser struct {
 // openBrowser starts Chromium and signs in to the console. When the test ends, the page must not have complained.
 func openBrowser(t *testing.T, g *gateway) *browser {
 	t.Helper()
+	return openBrowserIn(t, g, func(start func() error) error { return start() })
+}
+
+// openBrowserIn is openBrowser with a place where processes are to be started.
+func openBrowserIn(t *testing.T, g *gateway, place func(start func() error) error) *browser {
+	t.Helper()
 	cmd := exec.Command("node", "e2e/remote.mjs", g.url)
 	cmd.Dir = "../../web"
 	cmd.Env = append(os.Environ(), "VITRINE_CHROMIUM="+testbed.Chromium(t))
@@ -47,7 +53,7 @@ func openBrowser(t *testing.T, g *gateway) *browser {
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	require.NoError(t, place(cmd.Start))
 	b := &browser{t: t, gateway: g, in: in, out: bufio.NewReader(out), process: cmd.Process}
 	t.Cleanup(func() {
 		if t.Failed() {

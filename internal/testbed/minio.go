@@ -44,7 +44,7 @@ func (m *MinIO) Start() {
 			"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off",
 		},
 	})
-	url := "http://" + m.Endpoint + "/minio/health/live"
+	url := "http://" + m.Endpoint + "/minio/health/cluster"
 	for end := time.Now().Add(startTimeout); !healthy(url); time.Sleep(50 * time.Millisecond) {
 		if !m.process.Alive() || time.Now().After(end) {
 			m.t.Fatalf("testbed: minio does not answer at %s\n%s", m.Endpoint, m.process.Output())

@@ -89,7 +89,7 @@ func TestMinIO(t *testing.T) {
 		t.Skip("starts a real server")
 	}
 	m := StartMinIO(t)
-	url := "http://" + m.Endpoint + "/minio/health/live"
+	url := "http://" + m.Endpoint + "/minio/health/cluster"
 	for range 2 {
 		WaitHTTP(t, url, time.Second)
 		m.Stop()

@@ -19,10 +19,8 @@ type namespace struct {
 func newNamespace() (*namespace, error) {
 	n := &namespace{work: make(chan func()), done: make(chan struct{})}
 	entered := make(chan error)
-	go func() { // ends by close
+	go onOwnThread(func() { // ends by close
 		defer close(n.done)
-		// Never unlocked: the thread ends with the goroutine, rather than to run others in a foreign namespace.
-		runtime.LockOSThread()
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
 			n.handle, err = os.Open("/proc/thread-self/ns/net")
@@ -34,11 +32,28 @@ func newNamespace() (*namespace, error) {
 		for f := range n.work {
 			f()
 		}
-	}()
+	})
 	if err := <-entered; err != nil {
 		return nil, fmt.Errorf("link: new network namespace: %w", err)
 	}
 	return n, nil
+}
+
+// onOwnThread runs fn on a thread that ends with fn, rather than to run others in a foreign namespace.
+func onOwnThread(fn func()) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	if unix.Gettid() != unix.Getpid() {
+		fn()
+		return
+	}
+	// The main thread would never end. While this goroutine occupies it, the next one is on another.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		onOwnThread(fn)
+	}()
+	<-done
+	runtime.UnlockOSThread()
 }
 
 // do runs fn on the thread.
@@ -48,18 +63,25 @@ func (n *namespace) do(fn func() error) error {
 	return <-result
 }
 
-// apart runs fn on a thread of its own, so that it may take its time.
+// apart runs fn on the calling goroutine's thread, so that it may take its time, and brings that thread home. It must not end
+// with fn: processes that a thread has started with Pdeathsig, which may be any of the test's, are killed when it ends.
 func (n *namespace) apart(fn func() error) error {
-	result := make(chan error, 1)
-	go func() { // ends with fn, which is waited for
-		runtime.LockOSThread() // never unlocked, as above
-		if err := unix.Setns(int(n.handle.Fd()), unix.CLONE_NEWNET); err != nil {
-			result <- fmt.Errorf("link: enter the network namespace: %w", err)
-			return
-		}
-		result <- fn()
-	}()
-	return <-result
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err == nil {
+		defer home.Close()
+		err = unix.Setns(int(n.handle.Fd()), unix.CLONE_NEWNET)
+	}
+	if err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("link: enter the network namespace: %w", err)
+	}
+	err = fn()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return fmt.Errorf("link: leave the network namespace: %w", back) // the thread stays locked: no other may run on it
+	}
+	runtime.UnlockOSThread()
+	return err
 }
 
 // close ends the thread.

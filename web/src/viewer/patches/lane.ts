@@ -1,6 +1,12 @@
 import type { Size } from '../protocol';
 import type { FromWorker, ToWorker } from './worker';
 
+/**
+ * Frames without a timestamp after which a browser counts as one that knows none. One alone says nothing: Chromium shows a
+ * black frame of its own when a connection's track ends.
+ */
+const unknownFrames = 3;
+
 /** Whether this browser can put tiles over video in step with its frames. */
 export function canShowPatches(): boolean {
   return (
@@ -21,6 +27,8 @@ export class PatchLane {
   size: Size | null = null;
   private readonly worker: Worker;
   private frame: number | null = null;
+  /** Frames in a row of which the browser did not know the timestamp. */
+  private unknown = 0;
   private readonly listeners = new AbortController();
 
   /** resized is called when size is another; failed once, when this browser turns out not to do: the lane is then of no use. */
@@ -46,6 +54,7 @@ export class PatchLane {
 
   /** A new connection begins. */
   reset(): void {
+    this.unknown = 0;
     this.post({ t: 'reset', hidden: document.hidden });
   }
 
@@ -64,11 +73,13 @@ export class PatchLane {
 
   private watch(): void {
     this.frame = this.video.requestVideoFrameCallback((_now, { rtpTimestamp }) => {
-      if (rtpTimestamp === undefined) {
+      if (rtpTimestamp !== undefined) {
+        this.unknown = 0;
+        this.post({ t: 'frame', rtp: rtpTimestamp });
+      } else if (++this.unknown >= unknownFrames) {
         this.fail();
         return;
       }
-      this.post({ t: 'frame', rtp: rtpTimestamp });
       this.watch();
     });
   }
