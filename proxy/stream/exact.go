@@ -54,23 +54,26 @@ func (e *exact) cellOf(block int) int {
 	return block/e.cols/cellRows*e.cellsInRow() + block%e.cols/cellCols
 }
 
-// pick returns the first cell in which blocks of stale are still, and those blocks; without one a negative cell, and when to look
-// again, zero when there is nothing to wait for.
+// pick returns the cell in which blocks of stale are still that changed last of all, and those blocks: what somebody works on
+// comes before the wallpaper. Without one it returns a negative cell, and when to look again, zero when there is nothing to wait for.
 func (e *exact) pick(stale *desktop.Damage, now time.Duration) (cell int, rs runs, again time.Duration) {
-	cell = -1
+	best, latest := -1, time.Duration(-1)
 	stale.Runs(func(y, x0, x1 int) {
-		for x := x0; x < x1 && cell < 0; x++ {
-			switch at := e.changed[y*e.cols+x] + e.after; {
-			case at <= now:
-				cell = e.cellOf(y*e.cols + x)
-			case again == 0 || at < again:
-				again = at
+		for block := y*e.cols + x0; block < y*e.cols+x1; block++ {
+			switch at := e.changed[block] + e.after; {
+			case at > now:
+				if again == 0 || at < again {
+					again = at
+				}
+			case at > latest:
+				best, latest = block, at
 			}
 		}
 	})
-	if cell < 0 {
-		return cell, nil, again
+	if best < 0 {
+		return -1, nil, again
 	}
+	cell = e.cellOf(best)
 	return cell, e.still(stale, cell, now), 0
 }
 

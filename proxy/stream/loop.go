@@ -176,7 +176,7 @@ func (l *encodeLoop) look() (wish time.Time) {
 		if l.picture.units > 0 && lane.epoch != l.picture.epoch {
 			l.welcome(lane)
 		}
-		if lane.late && lane.idle() {
+		if lane.late && lane.epoch == l.picture.epoch && lane.idle() {
 			lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size), l.held)
 		}
 		if !l.held && lane.room(laneRoom) > 0 {

@@ -60,6 +60,8 @@ func newEngine(cfg *Config, network fixedNet, times iceTimes) (*engine, error) {
 	s.DisableActiveTCP(true)
 	s.SetICETimeouts(times.disconnected, times.failed, times.keepalive)
 	s.SetSCTPMaxMessageSize(maxMessageBytes)
+	s.SetSCTPMinCwnd(sctpWindow)
+	s.SetSCTPFastRtxWnd(sctpResend)
 	if len(cfg.PublicAddresses) > 0 {
 		rule := webrtc.ICEAddressRewriteRule{External: cfg.PublicAddresses, AsCandidateType: webrtc.ICECandidateTypeHost}
 		if err := s.SetICEAddressRewriteRules(rule); err != nil {
