@@ -212,9 +212,18 @@ func (b *browser) shows(testID, what string, tolerance int, want func() *image.R
 func (b *browser) mouse(x, y int, button string) {
 	b.do("mouse", nil, "x", x, "y", y, "button", button)
 }
-func (b *browser) wheel(x, y, delta int)   { b.do("mouse", nil, "x", x, "y", y, "wheel", delta) }
-func (b *browser) typeText(text string)    { b.do("type", nil, "text", text) }
-func (b *browser) press(key string)        { b.do("press", nil, "key", key) }
+func (b *browser) wheel(x, y, delta int) { b.do("mouse", nil, "x", x, "y", y, "wheel", delta) }
+func (b *browser) typeText(text string)  { b.do("type", nil, "text", text) }
+func (b *browser) press(key string)      { b.do("press", nil, "key", key) }
+
+// settled waits until the desktop in the page has been as it is for a while, and returns since when.
+func (b *browser) settled() time.Time {
+	b.t.Helper()
+	var ms float64
+	b.do("settled", &ms, "still", 1500)
+	return time.UnixMicro(int64(ms * 1000))
+}
+
 func (b *browser) screenshot(name string)  { b.do("screenshot", nil, "name", name) }
 func (b *browser) click(role, name string) { b.do("click", nil, "role", role, "name", name) }
 func (b *browser) clickText(text string)   { b.do("clickText", nil, "text", text) }

@@ -127,6 +127,8 @@ func TestExact(t *testing.T) {
 				w.start(t)
 				time.Sleep(4 * time.Second)
 			})
+			rest := time.Now() // what drew was killed and is gone
+			t.Logf("as it stays %v after %s", d.b.settled().Sub(rest).Round(time.Millisecond), w.name)
 			d.requireExact(w.name)
 		})
 	}

@@ -199,6 +199,8 @@ func TestLossyLink(t *testing.T) {
 	require.Eventually(t, func() bool { return d.links[0].Download().Lost-before.Lost > 20 }, patience, 100*time.Millisecond, "nothing was lost")
 	c.stop()
 	testbed.Run(t, d.x.Display, "xrefresh") // what lay under the noise
+	rest := time.Now()
+	t.Logf("as it stays %v after noise", far.b.settled().Sub(rest).Round(time.Millisecond))
 	far.requireExact("noise")
 	n := d.links[0].Download()
 	t.Logf("%d packets came, %d were lost", n.Packets, n.Lost)

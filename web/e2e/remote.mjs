@@ -74,6 +74,34 @@ const commands = {
       return { tiles: covered, pixels: data.length / 4 };
     }),
 
+  /**
+   * Waits until the desktop as the page composes it has not changed for so many milliseconds, and returns when it changed last,
+   * in milliseconds since 1970.
+   */
+  settled: ({ still }) =>
+    page.evaluate(async (still) => {
+      const desktop = document.querySelector('[data-testid="desktop"]');
+      const video = desktop.querySelector('video');
+      const canvas = document.createElement('canvas');
+      canvas.width = video.videoWidth;
+      canvas.height = video.videoHeight;
+      const context = canvas.getContext('2d', { willReadFrequently: true });
+      let hash = 0;
+      let changed = performance.now();
+      while (performance.now() - changed < still) {
+        await new Promise((done) => requestAnimationFrame(done));
+        context.drawImage(video, 0, 0);
+        const tiles = desktop.querySelector('canvas');
+        if (tiles?.width) context.drawImage(tiles, 0, 0);
+        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+        let now = 0;
+        for (const pixel of new Int32Array(data.buffer)) now = Math.imul(now ^ pixel, 0x01000193);
+        if (now !== hash) changed = performance.now();
+        hash = now;
+      }
+      return performance.timeOrigin + changed;
+    }, still),
+
   /** Turns and clicks of the mouse at a pixel of the desktop. */
   mouse: async ({ x, y, button, wheel }) => {
     const [left, top] = await place(page, [x, y]);
