@@ -22,6 +22,7 @@ type Config struct {
 	SpoolDir  string    `yaml:"spool_dir"` // running and not yet uploaded recordings
 	Database  Database  `yaml:"database"`
 	Media     Media     `yaml:"media"`
+	TURN      TURN      `yaml:"turn"`
 	Recording Recording `yaml:"recording"`
 	Encoding  Encoding  `yaml:"encoding"`
 	Session   Session   `yaml:"session"`
@@ -204,6 +205,7 @@ func Default() Config {
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
 		DataDir:  "/var/lib/vitrine",
 		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}, TCP: true},
+		TURN:     TURN{CredentialLifetime: 5 * time.Minute, MaxAllocations: 2000, MaxAllocationsPerUser: 50},
 		Encoding: Encoding{FrameRate: 30, MaxBitrate: 12_000_000},
 		Recording: Recording{
 			Store:   Store{Type: StoreDisk, CreateBucket: true},
@@ -222,6 +224,7 @@ func Default() Config {
 
 // derive fills what follows from other keys when it is not set.
 func (c *Config) derive() {
+	c.TURN.derive(&c.HTTP)
 	if c.DataDir != "" {
 		if c.Database.Path == "" {
 			c.Database.Path = filepath.Join(c.DataDir, "vitrine.db")

@@ -183,7 +183,7 @@ func unknownVariable(name string, names map[string]string) error {
 // resolvePaths makes relative paths start from base.
 func (c *Config) resolvePaths(base string) {
 	paths := []*string{
-		&c.DataDir, &c.SpoolDir, &c.Database.Path, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile,
+		&c.DataDir, &c.SpoolDir, &c.Database.Path, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.TURN.CertFile, &c.TURN.KeyFile,
 		&c.Recording.Store.Path, &c.Recording.Store.AccessKeyFile, &c.Recording.Store.SecretKeyFile,
 		&c.Recording.Store.TLS.CAFile,
 	}

@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	v.http(&c.HTTP)
 	v.required("data_dir", c.DataDir)
 	v.media(&c.Media)
+	v.turn(c)
 	v.store(&c.Recording.Store)
 	v.oneOf("recording.keys", string(c.Recording.Keys), string(KeysFull), string(KeysNone))
 	v.between("encoding.frame_rate", int64(c.Encoding.FrameRate), 1, maxFrameRate)

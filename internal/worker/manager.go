@@ -212,6 +212,7 @@ func (m *Manager) launch(ctx context.Context, req *CreateRequest) (*Session, err
 		m.ports.release(sockets.port)
 		return nil, err
 	}
+	s.snapshot.MediaPort = sockets.port // nobody else knows s yet
 	m.log.Info("worker started", "session_id", s.id, "worker_pid", s.pid, "target_id", req.Target.ID, "media_port", sockets.port)
 	m.mu.Lock()
 	m.sessions[s.id] = s

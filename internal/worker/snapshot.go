@@ -22,6 +22,7 @@ type Snapshot struct {
 	StartedAt   time.Time
 	Sandbox     string // how far the worker has locked itself in: full, partial, off
 	PID         int    // of the worker
+	MediaPort   uint16 // UDP
 }
 
 // stateNames reads the states of worker.proto.
