@@ -34,7 +34,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		if l.tls != nil {
 			conn = tls.Server(conn, l.tls) // the first Read shakes hands
 		}
-		c := &client{Conn: conn, list: &l.server.clients, greetBy: time.Now().Add(greetTime)}
+		c := &client{Conn: conn, list: &l.server.clients, greetBy: time.Now().Add(l.server.times.greet), idle: l.server.times.idle}
 		if err := c.list.add(c); err != nil {
 			conn.Close()
 			if !errors.Is(err, net.ErrClosed) {
@@ -51,6 +51,7 @@ type client struct {
 	net.Conn
 	list    *clients
 	greetBy time.Time
+	idle    time.Duration
 	greeted atomic.Bool // it has an allocation
 	closed  sync.Once
 }
@@ -59,7 +60,7 @@ type client struct {
 func (c *client) Read(p []byte) (int, error) {
 	deadline := c.greetBy
 	if c.greeted.Load() {
-		deadline = time.Now().Add(idleTime)
+		deadline = time.Now().Add(c.idle)
 	}
 	if err := c.SetReadDeadline(deadline); err != nil {
 		return 0, err

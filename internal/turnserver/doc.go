@@ -7,8 +7,9 @@
 //     username names expiry, session and person; the password is an HMAC of it under a secret that lives as long as the process
 //     (the scheme of draft-uberti-behave-turn-rest). An allocation made in time lives on, by refreshes with the same credential, for
 //     as long as its session runs; it ends with the session.
-//   - A relayed socket is bound to loopback, where nobody outside reaches it. It sends to, and hears from, the media port of its
-//     session, at this machine's own addresses; whatever else a client asks for is dropped and counted. Public addresses, which a
-//     router in front of the gateway would translate, are translated here, so that no packet leaves the machine.
+//   - A relayed socket sends to, and hears from, the media port of its session at this machine's own addresses; whatever else a client
+//     asks for is dropped and counted. Public addresses, which a router in front of the gateway would translate, are translated
+//     here, so that no packet leaves the machine. Where the media is bound to one address, relayed sockets are bound to loopback,
+//     where nobody outside reaches them.
 //   - TCP allocations (RFC 6062) are refused. Connections without an allocation are closed after a moment, their number is bounded.
 package turnserver

@@ -2,6 +2,13 @@ package turnserver
 
 import "time"
 
+// times are how long the server waits.
+type times struct {
+	allocation, greet, idle time.Duration
+}
+
+var defaultTimes = times{allocationLifetime, greetTime, idleTime}
+
 const (
 	// allocationLifetime is how long an allocation lives without a refresh where a client asks for no other time. Browsers refresh a
 	// minute before.

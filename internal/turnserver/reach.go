@@ -22,10 +22,11 @@ func newReach(bind netip.Addr, public []netip.Addr) (reach, error) {
 			return nil, fmt.Errorf("turn: list addresses: %w", err)
 		}
 		for _, a := range addrs {
-			// Of link-local IPv6 addresses the interface is not known.
-			if p, err := netip.ParsePrefix(a.String()); err == nil && !(p.Addr().Is6() && p.Addr().IsLinkLocalUnicast()) {
-				r.add(p.Addr(), p.Addr())
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil || p.Addr().Is6() && p.Addr().IsLinkLocalUnicast() { // whose interface is not known
+				continue
 			}
+			r.add(p.Addr(), p.Addr())
 		}
 	}
 	for _, outside := range public {

@@ -19,11 +19,11 @@ var (
 // relay is the socket of one allocation: it reaches the media port of its session at this machine's addresses, and nothing else.
 // One goroutine reads, others write.
 type relay struct {
-	*net.UDPConn // bound to loopback
-	server       *Server
-	grant        grant
-	port         uint16 // of the session's media
-	reach        reach
+	*net.UDPConn
+	server *Server
+	grant  grant
+	port   uint16 // of the session's media
+	reach  reach
 
 	// alias is the public address last written to, as which the address inside that stands for it answers.
 	alias atomic.Pointer[alias]
@@ -214,7 +214,7 @@ func (g generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packet
 		s.refuse(refusedKind, nil, errKind)
 		return nil, nil, errKind
 	}
-	conn, err := net.ListenUDP(c.Network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback(v4), 0)))
+	conn, err := net.ListenUDP(c.Network, &net.UDPAddr{IP: s.relayIP(v4)})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -229,7 +229,17 @@ func (g generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packet
 		return nil, nil, errOver
 	}
 	s.metrics.allocations.Inc()
-	return r, conn.LocalAddr(), nil
+	// Where the socket is concerns nobody outside: the gateway answers to where checks come from.
+	return r, net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback(v4), conn.LocalAddr().(*net.UDPAddr).AddrPort().Port())), nil
+}
+
+// relayIP is what relayed sockets are bound to. Media bound to all addresses answers from the one the kernel finds nearest, which is
+// the one asked only if that is the asker's too; so there the asker is bound to none.
+func (s *Server) relayIP(v4 bool) net.IP {
+	if bind := s.cfg.MediaBind; bind.IsValid() && !bind.IsUnspecified() {
+		return loopback(v4).AsSlice()
+	}
+	return nil
 }
 
 // AllocateListener implements turn.RelayAddressGenerator.

@@ -41,6 +41,8 @@ type Config struct {
 
 	Registerer prometheus.Registerer
 	Logger     *slog.Logger
+
+	times *times // nil: those of limits.go; tests have less patience
 }
 
 // Server relays between browsers and the workers' media.
@@ -52,6 +54,7 @@ type Server struct {
 	relays  relays
 	clients clients
 	urls    []string
+	times   times
 
 	udp       *net.UDPConn // nil: none
 	listeners []*listener
@@ -64,9 +67,12 @@ type Server struct {
 // Listen opens the listeners. Run serves them; Close what is not Run.
 func Listen(cfg Config) (*Server, error) {
 	s := &Server{
-		cfg: cfg, log: cfg.Logger, secret: newSecret(),
+		cfg: cfg, log: cfg.Logger, secret: newSecret(), times: defaultTimes,
 		relays:  relays{max: cfg.MaxAllocations, maxPerson: cfg.MaxPersonAllocations, all: map[*relay]struct{}{}, person: map[string]int{}},
 		clients: clients{max: cfg.MaxAllocations * connectionsPerAllocation, all: map[clientKey]*client{}},
+	}
+	if cfg.times != nil {
+		s.times = *cfg.times
 	}
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -131,7 +137,7 @@ func (s *Server) End(session string) {
 func (s *Server) Run(ctx context.Context) error {
 	c := turn.ServerConfig{
 		Realm: realm, AuthHandler: s.authenticate, QuotaHandler: s.quota, LoggerFactory: pionLogs{s.log},
-		AllocationLifetime: allocationLifetime,
+		AllocationLifetime: s.times.allocation,
 		EventHandler: turn.EventHandler{
 			OnAuth: func(from, _ net.Addr, _, _, _, _ string, good bool) {
 				if !good {
