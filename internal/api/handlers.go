@@ -20,6 +20,7 @@ type handlers struct {
 	sessions      Sessions
 	recordings    Recordings
 	library       Library
+	relay         Relay // nil: none
 	secureCookies bool
 }
 
@@ -35,12 +36,7 @@ func (s *Server) routeAPI(group *gin.RouterGroup) {
 	apigen.RegisterHandlersWithOptions(group, strict, apigen.GinServerOptions{
 		ErrorHandler: func(c *gin.Context, err error, _ int) { fail(c, invalid(err)) },
 	})
-	// WHEP clients may ask what they can send.
-	group.OPTIONS("/sessions/:session/whep", func(c *gin.Context) {
-		c.Header("Allow", "POST, OPTIONS")
-		c.Header("Accept-Post", "application/sdp")
-		c.Status(http.StatusNoContent)
-	})
+	group.OPTIONS("/sessions/:session/whep", s.viewerOptions)
 }
 
 // may asks the one place that decides.

@@ -42,6 +42,7 @@ type Options struct {
 	Sessions     Sessions
 	Recordings   Recordings
 	Library      Library
+	Relay        Relay                           // nil: none
 	Console      fs.FS                           // the console's files; without index.html a page says so
 	Ready        func(ctx context.Context) error // what /readyz asks
 	Metrics      *telemetry.HTTPMetrics
@@ -70,7 +71,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		handlers: handlers{
 			identity: opts.Identity, authorizer: opts.Authorizer, targets: opts.Targets, certificates: opts.Certificates,
-			sessions: opts.Sessions, recordings: opts.Recordings, library: opts.Library,
+			sessions: opts.Sessions, recordings: opts.Recordings, library: opts.Library, relay: opts.Relay,
 		},
 		log:    opts.Logger,
 		origin: http.NewCrossOriginProtection(),

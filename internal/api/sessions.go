@@ -179,16 +179,22 @@ func (h *handlers) OfferViewer(ctx context.Context, r apigen.OfferViewerRequestO
 	if err != nil {
 		return nil, err
 	}
-	return offerAnswer{sdp: a.SDP, location: fmt.Sprintf("%s/sessions/%s/whep/%s", BasePath, s.ID, a.Viewer)}, nil
+	return offerAnswer{
+		sdp: a.SDP, location: fmt.Sprintf("%s/sessions/%s/whep/%s", BasePath, s.ID, a.Viewer), relays: h.relaysFor(in, &s),
+	}, nil
 }
 
 // offerAnswer is written here because the generated type takes a reader.
-type offerAnswer struct{ sdp, location string }
+type offerAnswer struct {
+	sdp, location string
+	relays        []RelayCredential
+}
 
 // VisitOfferViewerResponse implements apigen.OfferViewerResponseObject.
 func (a offerAnswer) VisitOfferViewerResponse(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/sdp")
 	w.Header().Set("Location", a.location)
+	linkRelays(w.Header(), a.relays)
 	w.WriteHeader(http.StatusCreated)
 	_, err := io.WriteString(w, a.sdp)
 	return err

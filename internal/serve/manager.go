@@ -108,7 +108,8 @@ func person(s policy.Subject) session.Person { return session.Person{ID: s.ID, N
 
 func liveOf(s worker.Snapshot) live {
 	l := live{
-		State: string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName, Viewers: []api.Viewer{},
+		MediaPort: s.MediaPort,
+		State:     string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName, Viewers: []api.Viewer{},
 		FrameRate: float64(s.Stats.FrameRate), Bitrate: float64(s.Stats.Bitrate),
 		Frames: s.Stats.Frames, Bytes: s.Stats.Bytes, RecordedBytes: int64(min(s.Stats.RecordedBytes, math.MaxInt64)),
 	}

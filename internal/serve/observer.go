@@ -14,7 +14,8 @@ import (
 type observer struct {
 	ledger   *ledger
 	uploader *recording.Uploader
-	workers  workers // to end a session
+	workers  workers         // to end a session
+	ending   func(id string) // told first that a session is over; nil: nobody
 
 	mu      sync.Mutex
 	running map[string]observed
@@ -68,6 +69,9 @@ func (o *observer) ended(id, code, message string) {
 	o.mu.Lock()
 	delete(o.running, id)
 	o.mu.Unlock()
+	if o.ending != nil {
+		o.ending(id)
+	}
 	o.ledger.ended(id, code, message)
 	o.uploader.Finished(id, recording.EndReason{Code: code, Message: message})
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/store"
 	"github.com/vitrine-psm/vitrine/internal/target"
 	"github.com/vitrine-psm/vitrine/internal/telemetry"
+	"github.com/vitrine-psm/vitrine/internal/turnserver"
 )
 
 // How long the stages of stopping may take. The sum is less than the minute service managers are told to wait.
@@ -62,7 +63,8 @@ type Gateway struct {
 	server   *api.Server
 	registry *prometheus.Registry
 	listener api.Listener
-	metrics  net.Listener // nil: none
+	metrics  net.Listener       // nil: none
+	relay    *turnserver.Server // nil: none
 
 	// FirstPassword is that of identity.FirstUser when this start has made it, else "".
 	FirstPassword string
@@ -123,10 +125,14 @@ func (g *Gateway) open(ctx context.Context, opts Options) error {
 	if err := g.listen(); err != nil {
 		return err
 	}
+	var through api.Relay
+	if g.relay != nil {
+		watch.ending, through = g.relay.End, relay{g.relay, cfg.TURN.RelayOnly}
+	}
 	running := &sessions{workers: g.workers, db: g.db, ledger: book, size: cfg.Session.DefaultSize}
 	g.server, err = api.New(api.Options{
 		Identity: g.identity, Authorizer: policy.Permissions{}, Targets: targets, Certificates: g.db.Certificates,
-		Sessions: running, Recordings: recordings{running}, Library: library,
+		Sessions: running, Recordings: recordings{running}, Library: library, Relay: through,
 		Console: opts.Console, Ready: g.db.Ping, Metrics: telemetry.NewHTTPMetrics(g.registry), Logger: g.log.With("component", "http"),
 		TrustedProxies: cfg.HTTP.TrustedProxies, PublicURL: cfg.HTTP.PublicURL, TLS: cfg.HTTP.TLS.Enabled(),
 	})
@@ -148,7 +154,7 @@ func (g *Gateway) listen() error {
 			return fmt.Errorf("serve: metrics: %w", err)
 		}
 	}
-	return nil
+	return g.listenRelay()
 }
 
 // ResetFirstUser gives the first user a new random password, which it returns.
@@ -175,10 +181,21 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 
-	// The uploader outlives the others: it has to take what they leave.
+	// The uploader outlives the others: it has to take what they leave. The relay carries to viewers why their session ends.
 	uploads, stopUploads := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopUploads()
+	relaying, stopRelay := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRelay()
 	var below errgroup.Group
+	if g.relay != nil {
+		below.Go(func() error {
+			err := g.relay.Run(relaying)
+			if err != nil {
+				fail(err)
+			}
+			return err
+		})
+	}
 	below.Go(func() error {
 		err := g.uploader.Run(uploads)
 		if err != nil {
@@ -199,6 +216,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return g.drain(context.WithoutCancel(ctx))
 	})
 	err := front.Wait()
+	stopRelay()
 	g.flush(uploads)
 	stopUploads()
 	return errors.Join(err, below.Wait())
@@ -242,6 +260,9 @@ func (g *Gateway) Close() error {
 		if err := g.metrics.Close(); !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if g.relay != nil {
+		errs = append(errs, g.relay.Close())
 	}
 	if g.objects != nil {
 		errs = append(errs, g.objects.Close())

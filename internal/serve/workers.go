@@ -36,6 +36,7 @@ type live struct {
 	Bitrate       float64 // bits a second of late
 	Frames, Bytes uint64  // encoded since the beginning
 	RecordedBytes int64
+	MediaPort     uint16 // UDP
 }
 
 // apply overlays what was written down with how it is.

@@ -42,6 +42,24 @@ func (e CertificateTrust) Valid() bool {
 	}
 }
 
+// Defines values for ICEServersIceTransportPolicy.
+const (
+	ICEServersIceTransportPolicyAll   ICEServersIceTransportPolicy = "all"
+	ICEServersIceTransportPolicyRelay ICEServersIceTransportPolicy = "relay"
+)
+
+// Valid indicates whether the value is a known member of the ICEServersIceTransportPolicy enum.
+func (e ICEServersIceTransportPolicy) Valid() bool {
+	switch e {
+	case ICEServersIceTransportPolicyAll:
+		return true
+	case ICEServersIceTransportPolicyRelay:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RecordingSealedBy.
 const (
 	Recovery RecordingSealedBy = "recovery"
@@ -211,6 +229,25 @@ type End struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// ICEServer defines model for ICEServer.
+type ICEServer struct {
+	Credential string   `json:"credential"`
+	Urls       []string `json:"urls"`
+	Username   string   `json:"username"`
+}
+
+// ICEServers defines model for ICEServers.
+type ICEServers struct {
+	// IceServers None where there is no relay or the session has ended.
+	IceServers []ICEServer `json:"ice_servers"`
+
+	// IceTransportPolicy relay: by the relay alone.
+	IceTransportPolicy ICEServersIceTransportPolicy `json:"ice_transport_policy"`
+}
+
+// ICEServersIceTransportPolicy relay: by the relay alone.
+type ICEServersIceTransportPolicy string
 
 // Me defines model for Me.
 type Me struct {
@@ -581,6 +618,9 @@ type ServerInterface interface {
 	// (GET /sessions/{session})
 	GetSession(c *gin.Context, sessionParameter SessionParameter)
 
+	// (GET /sessions/{session}/ice-servers)
+	ListICEServers(c *gin.Context, sessionParameter SessionParameter)
+
 	// (POST /sessions/{session}/terminate)
 	TerminateSession(c *gin.Context, sessionParameter SessionParameter)
 
@@ -922,6 +962,31 @@ func (siw *ServerInterfaceWrapper) GetSession(c *gin.Context) {
 	siw.Handler.GetSession(c, sessionParameter)
 }
 
+// ListICEServers operation middleware
+func (siw *ServerInterfaceWrapper) ListICEServers(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListICEServers(c, sessionParameter)
+}
+
 // TerminateSession operation middleware
 func (siw *ServerInterfaceWrapper) TerminateSession(c *gin.Context) {
 
@@ -1151,6 +1216,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/sessions/:session", wrapper.GetSession)
 	router.POST(options.BaseURL+"/sessions/:session/terminate", wrapper.TerminateSession)
+	router.GET(options.BaseURL+"/sessions/:session/ice-servers", wrapper.ListICEServers)
 	router.POST(options.BaseURL+"/sessions/:session/whep", wrapper.OfferViewer)
 	router.DELETE(options.BaseURL+"/sessions/:session/whep/:viewer", wrapper.CloseViewer)
 	router.PATCH(options.BaseURL+"/sessions/:session/whep/:viewer", wrapper.TrickleViewer)
@@ -1630,6 +1696,45 @@ func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSess
 	return err
 }
 
+type ListICEServersRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type ListICEServersResponseObject interface {
+	VisitListICEServersResponse(w http.ResponseWriter) error
+}
+
+type ListICEServers200JSONResponse ICEServers
+
+func (response ListICEServers200JSONResponse) VisitListICEServersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListICEServersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListICEServersdefaultApplicationProblemPlusJSONResponse) VisitListICEServersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type TerminateSessionRequestObject struct {
 	SessionParameter SessionParameter `json:"session"`
 	Body             *TerminateSessionJSONRequestBody
@@ -1675,6 +1780,7 @@ type OfferViewerResponseObject interface {
 }
 
 type OfferViewer201ResponseHeaders struct {
+	Link     *string
 	Location *string
 }
 
@@ -1689,6 +1795,9 @@ func (response OfferViewer201ApplicationsdpResponse) VisitOfferViewerResponse(w 
 	w.Header().Set("Content-Type", "application/sdp")
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
 	}
 	if response.Headers.Location != nil {
 		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
@@ -1977,6 +2086,9 @@ type StrictServerInterface interface {
 
 	// (GET /sessions/{session})
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+
+	// (GET /sessions/{session}/ice-servers)
+	ListICEServers(ctx context.Context, request ListICEServersRequestObject) (ListICEServersResponseObject, error)
 
 	// (POST /sessions/{session}/terminate)
 	TerminateSession(ctx context.Context, request TerminateSessionRequestObject) (TerminateSessionResponseObject, error)
@@ -2355,6 +2467,32 @@ func (sh *strictHandler) GetSession(ctx *gin.Context, sessionParameter SessionPa
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		if err := validResponse.VisitGetSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListICEServers operation middleware
+func (sh *strictHandler) ListICEServers(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ListICEServersRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListICEServers(ctx, request.(ListICEServersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListICEServers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListICEServersResponseObject); ok {
+		if err := validResponse.VisitListICEServersResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -140,6 +140,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{session}/ice-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /**
+         * @description Ask before each offer: credentials open the relay for minutes only. WHEP players find the same servers in `Link` headers of
+         *     the answers to OPTIONS and POST below.
+         */
+        get: operations["listICEServers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{session}/whep": {
         parameters: {
             query?: never;
@@ -419,6 +441,20 @@ export interface components {
             /** @enum {string} */
             role: "control" | "view";
             address?: string;
+        };
+        ICEServers: {
+            /** @description None where there is no relay or the session has ended. */
+            ice_servers: components["schemas"]["ICEServer"][];
+            /**
+             * @description relay: by the relay alone.
+             * @enum {string}
+             */
+            ice_transport_policy: "all" | "relay";
+        };
+        ICEServer: {
+            urls: string[];
+            username: string;
+            credential: string;
         };
         Recording: {
             session: components["schemas"]["Session"];
@@ -735,6 +771,29 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listICEServers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What to make the peer connection with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ICEServers"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     offerViewer: {
         parameters: {
             query?: {
@@ -757,6 +816,8 @@ export interface operations {
                 headers: {
                     /** @description The viewer's own address */
                     Location?: string;
+                    /** @description A relay with `rel="ice-server"`; there may be several. */
+                    Link?: string;
                     [name: string]: unknown;
                 };
                 content: {
