@@ -29,9 +29,12 @@ const trickleMs = 60;
 /** Stale motion is worth nothing: above this many bytes waiting, motion is dropped. */
 const motionBacklog = 4096;
 
+/** What of a connection's configuration does not depend on the session. */
+const base = { bundlePolicy: 'max-bundle' } as const;
+
 /** One WebRTC connection to a session: the picture in, input out. Made by open, ended by close; never reused. */
 export class Peer {
-  private readonly pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+  private readonly pc = new RTCPeerConnection(base);
   private readonly input: RTCDataChannel;
   private readonly motion: RTCDataChannel;
   private readonly clipboard: RTCDataChannel;
@@ -80,6 +83,9 @@ export class Peer {
   /** Offers and connects. Throws ProblemError when the gateway refuses. */
   async open(session: string, role: Role): Promise<void> {
     const { pc, abort } = this;
+    const ice = await whep.ice(session, abort.signal);
+    abort.signal.throwIfAborted();
+    pc.setConfiguration({ ...base, ...ice }); // before candidates are gathered
     await pc.setLocalDescription();
     const offer = pc.localDescription?.sdp ?? '';
     const answer = await whep.offer(session, role, offer, abort.signal);

@@ -13,6 +13,20 @@ function stub(response: Response) {
 }
 
 describe('whep', () => {
+  it('asks for relays and the policy', async () => {
+    const server = { urls: ['turn:gw.example:3478?transport=udp'], username: 'u', credential: 'p' };
+    const fetch = stub(Response.json({ ice_servers: [server], ice_transport_policy: 'relay' }));
+    expect(await whep.ice('S/1', signal)).toEqual({ iceServers: [server], iceTransportPolicy: 'relay' });
+    const request = fetch.mock.calls[0]?.[0] as Request;
+    expect(new URL(request.url).pathname).toBe('/api/v1/sessions/S%2F1/ice-servers');
+  });
+
+  it('throws the problem when relays are refused', async () => {
+    const problem = { type: 'about:blank', title: 'Forbidden', status: 403, code: 'forbidden' };
+    stub(Response.json(problem, { status: 403 }));
+    await expect(whep.ice('S', signal)).rejects.toMatchObject({ problem });
+  });
+
   it('offers and learns the viewer’s address', async () => {
     const response = new Response('v=0 answer', {
       status: 201,

@@ -1,3 +1,4 @@
+import { api, unwrap } from '../api/client';
 import { problemOf } from '../api/problem';
 import type { Role } from './protocol';
 
@@ -10,6 +11,16 @@ export interface Answer {
 
 /** WHEP (draft-ietf-wish-whep) as far as a browser viewer needs it. Refusals throw ProblemError. */
 export const whep = {
+  /** How to reach a session: for the connection whose offer follows, since credentials last for minutes only. */
+  async ice(session: string, signal: AbortSignal): Promise<RTCConfiguration> {
+    const answer = await api.GET('/sessions/{session}/ice-servers', {
+      params: { path: { session } },
+      signal,
+    });
+    const { ice_servers, ice_transport_policy } = unwrap(answer);
+    return { iceServers: ice_servers, iceTransportPolicy: ice_transport_policy };
+  },
+
   async offer(session: string, role: Role, sdp: string, signal: AbortSignal): Promise<Answer> {
     const url = `/api/v1/sessions/${encodeURIComponent(session)}/whep?role=${role}`;
     const response = await fetch(url, {
