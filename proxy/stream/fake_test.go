@@ -183,6 +183,13 @@ func (r *rig) serve(ctx context.Context, s Sink, queue int, full Overflow) func(
 // paint fills a rectangle with a grey and commits.
 func (r *rig) paint(rect image.Rectangle, grey byte) {
 	r.t.Helper()
+	r.draw(rect, grey)
+	r.fb.Commit()
+}
+
+// draw is paint without an end of the update.
+func (r *rig) draw(rect image.Rectangle, grey byte) {
+	r.t.Helper()
 	err := r.fb.Draw(rect, func(pix []byte, stride int) {
 		for y := rect.Min.Y; y < rect.Max.Y; y++ {
 			row := pix[y*stride+rect.Min.X*4 : y*stride+rect.Max.X*4]
@@ -194,7 +201,6 @@ func (r *rig) paint(rect image.Rectangle, grey byte) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.fb.Commit()
 }
 
 // pass lets everything settle, then d go by.

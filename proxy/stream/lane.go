@@ -33,7 +33,7 @@ type lane struct {
 	stale   *desktop.Damage // blocks not shown exactly
 	untold  *desktop.Damage // blocks that units changed and no note told of
 	late    bool            // a note is owed
-	patchOf []uint32        // for each block the patch that shows it as it is, 0 when none was sent
+	patchOf []uint32        // for each block the last patch of it that was sent, 0 when none was
 }
 
 // laneItem is a note or a patch.
@@ -138,28 +138,31 @@ func (l *lane) begin(p *picture) {
 }
 
 // changed books that the target drew over blocks.
-func (l *lane) changed(rs runs, d *desktop.Damage) {
-	l.stale.Union(d)
-	l.book(rs, 0)
-}
+func (l *lane) changed(d *desktop.Damage) { l.stale.Union(d) }
 
-// book notes which patch shows the blocks as they are.
-func (l *lane) book(rs runs, patch uint32) {
+// has tells whether the viewer was sent what a patch builds on.
+func (l *lane) has(p *Patch) bool {
 	cols := l.stale.Cols()
-	for _, r := range rs {
-		row := l.patchOf[int(r.Y)*cols:]
-		for x := r.X0; x < r.X1; x++ {
-			row[x] = patch
+	for _, part := range p.Parts {
+		for i, base := range part.Bases {
+			x, y := part.Blocks.Min.X+i%part.Blocks.Dx(), part.Blocks.Min.Y+i/part.Blocks.Dx()
+			if l.patchOf[y*cols+x] != base {
+				return false
+			}
 		}
 	}
+	return true
 }
 
 // send pushes a patch of these blocks. There must be room.
 func (l *lane) send(p *Patch, rs runs) {
+	cols := l.stale.Cols()
 	for _, r := range rs {
 		l.stale.RemoveRun(int(r.Y), int(r.X0), int(r.X1))
+		for block := int(r.Y)*cols + int(r.X0); block < int(r.Y)*cols+int(r.X1); block++ {
+			l.patchOf[block] = p.Number
+		}
 	}
-	l.book(rs, p.Number)
 	l.push(laneItem{patch: p})
 }
 
@@ -174,8 +177,12 @@ func (l *lane) tell(p *picture, pts time.Duration, changed *desktop.Damage, held
 	n := &Note{Number: l.notes, Epoch: p.epoch, PTS: pts, Size: p.size}
 	cols := l.untold.Cols()
 	l.untold.Runs(func(y, x0, x1 int) {
-		for block := y*cols + x0; block < y*cols+x1; block++ {
-			n.addBlock(block, l.patchOf[block])
+		for x := x0; x < x1; x++ {
+			patch := l.patchOf[y*cols+x]
+			if l.stale.Has(x, y) {
+				patch = 0 // it shows what was there before
+			}
+			n.addBlock(y*cols+x, patch)
 		}
 	})
 	l.untold.Clear()

@@ -44,6 +44,7 @@ type laneViewer struct {
 	gate  chan struct{} // patches wait for it while set
 	units []*h264.AccessUnit
 	items []laneItem // notes and patches under way
+	waits []*Patch   // arrived before what they build on
 
 	notes map[uint32]*Note // arrived and not yet presented
 	next  uint32           // number of the next note to apply
@@ -56,12 +57,14 @@ type laneViewer struct {
 	tiles []viewTile
 
 	seen   []byte // what each block showed at last …
-	seenIn uint32 // … in which epoch
+	seenIn uint32 // … in which epoch …
+	seenOf int    // … over a unit of which width
 }
 
 type viewTile struct {
-	value     byte
-	patch     uint32
+	pix       [desktop.BlockSize * desktop.BlockSize]byte // blue
+	has       uint32                                      // the patch that pix is of
+	patch     uint32                                      // the same while it may be shown, else 0
 	after     time.Duration
 	changed   time.Duration // the newest presented unit that changed the block …
 	asIn      uint32        // … and the patch it looks like there
@@ -110,10 +113,29 @@ func (v *laneViewer) arrive(i int) {
 		v.apply()
 		return
 	}
-	p := item.patch
-	if v.enter(p.Epoch, p.Size) {
-		v.draw(p)
+	v.waits = append(v.waits, item.patch)
+	for i := 0; i < len(v.waits); i++ {
+		if p := v.waits[i]; v.enter(p.Epoch, p.Size) && !v.ready(p) {
+			continue
+		} else if p.Epoch == v.epoch {
+			v.draw(p)
+		}
+		v.waits = slices.Delete(v.waits, i, i+1)
+		i = -1 // others may build on it
 	}
+}
+
+// ready tells whether a patch that changes what the viewer has can be drawn: each block is as its base, or newer than the patch.
+func (v *laneViewer) ready(p *Patch) bool {
+	for _, part := range p.Parts {
+		for i, base := range part.Bases {
+			t := &v.tiles[(part.Blocks.Min.Y+i/part.Blocks.Dx())*v.cols()+part.Blocks.Min.X+i%part.Blocks.Dx()]
+			if t.has != base && t.has < p.Number {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // enter begins a newer epoch; it reports false for an older one.
@@ -129,21 +151,34 @@ func (v *laneViewer) enter(epoch uint32, size image.Point) bool {
 func (v *laneViewer) cols() int { return desktop.NewDamage(v.size).Cols() }
 
 func (v *laneViewer) draw(p *Patch) {
-	parts := make([]pixel.BGRX, len(p.Rects))
-	for i, r := range p.Rects {
-		at := p.pixels(r)
-		parts[i] = pixel.NewBGRX(at.Dx(), at.Dy())
+	parts := make([]pixel.BGRX, len(p.Parts))
+	for i, part := range p.Parts {
+		parts[i] = pixel.NewBGRX(part.Pixels.Dx(), part.Pixels.Dy())
 	}
 	var d tile.Decoder
 	if err := d.Decode(p.Coded(), parts); err != nil {
 		panic(err)
 	}
-	for i, r := range p.Rects {
-		for y := range r.Dy() {
-			for x := range r.Dx() {
-				t := &v.tiles[(r.Min.Y+y)*v.cols()+r.Min.X+x]
-				if p.Number > t.patch && t.current(p.Number, p.After) {
-					t.value, t.patch, t.after = parts[i].Row(y * desktop.BlockSize)[x*desktop.BlockSize*4], p.Number, p.After
+	for i, part := range p.Parts {
+		for y := part.Blocks.Min.Y; y < part.Blocks.Max.Y; y++ {
+			for x := part.Blocks.Min.X; x < part.Blocks.Max.X; x++ {
+				t := &v.tiles[y*v.cols()+x]
+				if p.Number <= t.has {
+					continue
+				}
+				place := image.Rect(x, y, x+1, y+1)
+				place = image.Rectangle{Min: place.Min.Mul(desktop.BlockSize), Max: place.Max.Mul(desktop.BlockSize)}
+				for py := place.Min.Y; py < place.Max.Y; py++ {
+					for px := place.Min.X; px < place.Max.X; px++ {
+						if at := image.Pt(px, py); at.In(part.Pixels) {
+							in := at.Sub(part.Pixels.Min)
+							t.pix[(py-place.Min.Y)*desktop.BlockSize+px-place.Min.X] = parts[i].Row(in.Y)[in.X*4]
+						}
+					}
+				}
+				t.has, t.patch = p.Number, 0
+				if t.current(p.Number, p.After) {
+					t.patch, t.after = p.Number, p.After
 				}
 			}
 		}
@@ -200,7 +235,7 @@ func (v *laneViewer) compose() []byte {
 	doubt := !v.covered()
 	for b, t := range v.tiles {
 		if t.patch > 0 && (!doubt || t.after >= v.shown.PTS) {
-			picture[b] = t.value
+			picture[b] = t.pix[0]
 		}
 	}
 	return picture
@@ -217,8 +252,8 @@ func (v *laneViewer) present(n int) {
 func (v *laneViewer) check(t *testing.T, when string) {
 	t.Helper()
 	picture := v.compose()
-	if v.seenIn != v.epoch || len(picture) != len(v.seen) { // all tiles are void, before the video has changed its size
-		v.seen, v.seenIn = bytes.Clone(v.shown.Data), v.epoch
+	if v.seenIn != v.epoch || v.seenOf != v.shown.Width { // all tiles are void, before the video has changed its size
+		v.seen, v.seenIn, v.seenOf = bytes.Clone(v.shown.Data), v.epoch, v.shown.Width
 	}
 	for b, now := range picture {
 		if now < v.shown.Data[b] {
@@ -252,29 +287,50 @@ func testOrder(t *testing.T, seed uint64) {
 	}
 	inBubble(t, small, func(r *rig) {
 		r.hub.loop.policy.small, r.hub.loop.policy.burst = 6, 60
-		v := newLaneViewer()
-		r.serve(r.ctx, v, MaxQueue, DropToIDR)
+		viewers := []*laneViewer{newLaneViewer(), newLaneViewer()}
+		for _, v := range viewers {
+			r.serve(r.ctx, v, MaxQueue, DropToIDR)
+			r.wg.Go(func() { _ = r.hub.ServePatches(r.ctx, v, v) })
+		}
 		r.serve(r.ctx, &collector{}, MaxQueue, Fail)
-		ctx, stop := context.WithCancel(r.ctx)
-		r.wg.Go(func() { _ = r.hub.ServePatches(ctx, v, v) })
-		defer stop()
 		r.paint(image.Rect(0, 0, 200, 100), 1)
 		value := byte(2)
 		paint := func() {
 			size := r.fb.Size()
 			w, h := 1+rng.IntN(3), 1+rng.IntN(2)
-			if rng.IntN(4) == 0 {
+			x, y := rng.IntN(2), rng.IntN(2) // most changes meet where others were
+			switch rng.IntN(8) {
+			case 0:
 				w, h = 13, 7
+			case 1, 2:
+				x, y = rng.IntN(13), rng.IntN(7)
 			}
-			x, y := rng.IntN(13), rng.IntN(7)
 			rect := image.Rect(x*16, y*16, (x+w)*16, (y+h)*16).Intersect(image.Rectangle{Max: size})
-			if !rect.Empty() && value < 250 {
+			switch {
+			case rect.Empty() || value >= 250:
+				return
+			case rng.IntN(8) == 0: // draws what is there already
+				if err := r.fb.Draw(rect, func([]byte, int) {}); err != nil {
+					t.Fatal(err)
+				}
+			case rng.IntN(2) == 0:
 				r.paint(rect, value)
-				value++
+			default: // a part of each block, the first pixel included
+				part := image.Rectangle{Max: image.Pt(1+rng.IntN(16), 1+rng.IntN(16))}
+				for y := rect.Min.Y; y < rect.Max.Y; y += 16 {
+					for x := rect.Min.X; x < rect.Max.X; x += 16 {
+						if at := part.Add(image.Pt(x, y)).Intersect(rect); !at.Empty() {
+							r.draw(at, value)
+						}
+					}
+				}
+				r.fb.Commit()
 			}
+			value++
 		}
 		for step := range 400 {
 			when := fmt.Sprintf("seed %d, step %d", seed, step)
+			v := viewers[rng.IntN(2)]
 			switch rng.IntN(12) {
 			case 0, 1, 2:
 				paint()
@@ -285,10 +341,20 @@ func testOrder(t *testing.T, seed uint64) {
 					r.hub.FreezeViewers(rng.IntN(2) == 0)
 				}
 				if rng.IntN(10) == 0 && value < 250 {
-					_ = r.fb.Resize(image.Pt(150+rng.IntN(60), 100))
+					width := r.fb.Size().X // no block may turn black: their numbers must rise
+					_ = r.fb.Resize(image.Pt(width-rng.IntN((width-1)%16+1)+rng.IntN(2)*rng.IntN(16), 100))
 				}
 			case 7:
 				v.toggleGate(rng)
+			case 8:
+				if rng.IntN(4) == 0 && value < 240 { // a small change in motion, and one that is taken back while it is sharpened
+					r.paint(image.Rect(0, 0, 96, 96), value)
+					r.pass(40 * time.Millisecond)
+					r.paint(image.Rect(0, 0, 32, 16), value+1)
+					r.pass(40 * time.Millisecond)
+					r.waver(image.Rect(8, 8, 16, 16))
+					value += 2
+				}
 			}
 			synctest.Wait()
 			v.mu.Lock()
@@ -305,42 +371,198 @@ func testOrder(t *testing.T, seed uint64) {
 			v.mu.Unlock()
 		}
 		r.hub.FreezeViewers(false)
-		v.mu.Lock()
-		if v.gate != nil {
-			close(v.gate)
-			v.gate = nil
+		for _, v := range viewers {
+			v.open()
 		}
-		v.mu.Unlock()
 		r.pass(3 * time.Second)
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		for len(v.items) > 0 {
-			v.arrive(0)
-		}
-		if n := len(v.units); n > 0 {
-			v.present(n - 1)
-		}
-		v.check(t, "at rest")
-		pix, size := r.fb.CopyPixels()
-		for b, tile := range v.tiles {
-			x, y := b%v.cols()*desktop.BlockSize, b/v.cols()*desktop.BlockSize
-			if want := pix[(y*size.X+x)*4]; tile.patch == 0 || tile.value != want {
-				t.Fatalf("seed %d: at rest block %d shows %d of patch %d, want %d exactly", seed, b, tile.value, tile.patch, want)
-			}
+		for _, v := range viewers {
+			v.rest(t, r, seed)
 		}
 	})
 }
 
-// toggleGate blocks the link, or lets it go on.
-func (v *laneViewer) toggleGate(rng *rand.Rand) {
+// waver draws something, and some time later what was there before, in one update.
+func (r *rig) waver(rect image.Rectangle) {
+	r.t.Helper()
+	before, size := r.fb.CopyPixels()
+	r.draw(rect, before[(rect.Min.Y*size.X+rect.Min.X)*4]+1)
+	r.pass(200 * time.Millisecond)
+	err := r.fb.Draw(rect, func(pix []byte, stride int) {
+		for y := rect.Min.Y; y < rect.Max.Y; y++ {
+			copy(pix[y*stride+rect.Min.X*4:y*stride+rect.Max.X*4], before[y*stride+rect.Min.X*4:])
+		}
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.fb.Commit()
+}
+
+// open lets the link go on.
+func (v *laneViewer) open() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch {
-	case v.gate != nil:
+	if v.gate != nil {
 		close(v.gate)
 		v.gate = nil
-	case rng.IntN(4) == 0:
+	}
+}
+
+// rest lets all arrive, and fails unless every block is then exact.
+func (v *laneViewer) rest(t *testing.T, r *rig, seed uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for len(v.items) > 0 {
+		v.arrive(0)
+	}
+	if n := len(v.units); n > 0 {
+		v.present(n - 1)
+	}
+	v.check(t, "at rest")
+	pix, size := r.fb.CopyPixels()
+	for b, tile := range v.tiles {
+		for i, got := range tile.pix {
+			x, y := b%v.cols()*desktop.BlockSize+i%desktop.BlockSize, b/v.cols()*desktop.BlockSize+i/desktop.BlockSize
+			if !image.Pt(x, y).In(image.Rectangle{Max: size}) {
+				continue
+			}
+			if want := pix[(y*size.X+x)*4]; tile.patch == 0 || got != want {
+				t.Fatalf("seed %d: at rest block %d shows %d of patch %d at (%d,%d), want %d exactly", seed, b, got, tile.patch, x, y, want)
+			}
+		}
+	}
+}
+
+// toggleGate blocks the link, or lets it go on.
+func (v *laneViewer) toggleGate(rng *rand.Rand) {
+	if rng.IntN(4) == 0 {
+		v.open()
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.gate == nil && rng.IntN(4) == 0 {
 		v.gate = make(chan struct{})
+	}
+}
+
+// TestOnlyWhatChanged: a letter is a few pixels of its block, for a viewer that has the rest; one that missed patches gets all of it,
+// and what is drawn again as it was goes nowhere.
+func TestOnlyWhatChanged(t *testing.T) {
+	small := func(c *HubConfig) {
+		c.NewEncoder = newLumaEncoder
+		c.Framebuffer, _ = desktop.NewFramebuffer(image.Pt(200, 100))
+	}
+	inBubble(t, small, func(r *rig) {
+		r.hub.loop.policy.small = 6
+		good, slow := newLaneViewer(), newLaneViewer()
+		for _, v := range []*laneViewer{good, slow} {
+			r.serve(r.ctx, v, MaxQueue, DropToIDR)
+			r.wg.Go(func() { _ = r.hub.ServePatches(r.ctx, v, v) })
+		}
+		r.paint(image.Rect(0, 0, 200, 100), 1)
+		r.pass(time.Second)
+		value := byte(2)
+		letter := func(v *laneViewer) image.Rectangle {
+			v.mu.Lock()
+			n := len(v.items)
+			v.mu.Unlock()
+			r.paint(image.Rect(36, 20, 40, 30), value)
+			value++
+			r.pass(50 * time.Millisecond)
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			for _, item := range v.items[n:] {
+				if item.patch != nil {
+					return item.patch.Parts[0].Pixels
+				}
+			}
+			return image.Rectangle{}
+		}
+		block, change := image.Rect(32, 16, 48, 32), image.Rect(36, 20, 40, 30)
+		if got := letter(good); got != block {
+			t.Errorf("the first letter in a block comes with %v, want %v", got, block)
+		}
+		if got := letter(good); got != change {
+			t.Errorf("the second letter in a block comes with %v, want %v", got, change)
+		}
+		slow.mu.Lock()
+		slow.gate = make(chan struct{})
+		slow.mu.Unlock()
+		for range 40 { // longer than its queue
+			if got := letter(good); got != change {
+				t.Fatalf("beside a slow viewer a letter comes with %v, want %v", got, change)
+			}
+		}
+		slow.open()
+		r.pass(time.Millisecond)
+		if got := letter(slow); got != block {
+			t.Errorf("after it missed some, a letter comes with %v, want %v", got, block)
+		}
+		if got := letter(slow); got != change {
+			t.Errorf("the next letter comes with %v, want %v", got, change)
+		}
+		patches := r.hub.Stats().Patches
+		value--
+		if got := letter(good); got != (image.Rectangle{}) || r.hub.Stats().Patches != patches {
+			t.Errorf("what was there already comes with %v", got)
+		}
+		r.pass(time.Second)
+
+		r.paint(image.Rect(64, 0, 200, 100), value) // in motion all goes by video
+		r.pass(40 * time.Millisecond)
+		r.paint(image.Rect(33, 17, 35, 19), value)
+		r.pass(90 * time.Millisecond)
+		if got := letter(good); got != block {
+			t.Errorf("after a change by video a letter comes with %v, want %v", got, block)
+		}
+		r.pass(time.Second)
+
+		before := value - 1
+		r.paint(image.Rect(0, 0, 200, 100), value)
+		r.pass(40 * time.Millisecond) // before it is sharpened
+		r.draw(block, 1)
+		r.draw(image.Rect(33, 17, 35, 19), before)
+		r.paint(change, before) // as it was before all
+		r.pass(time.Second)
+		for _, v := range []*laneViewer{good, slow} {
+			v.seen = nil
+			v.seenOf = 0 // numbers fell
+			v.rest(t, r, 0)
+		}
+	})
+}
+
+// TestRecentIsBounded: the blocks that are remembered are the last ones, each where it is looked for.
+func TestRecentIsBounded(t *testing.T) {
+	size := image.Pt(640, 480)
+	d := desktop.NewDamage(size)
+	var r recent
+	r.reset(size, d.Cols(), d.Rows())
+	pix := make([]byte, size.X*size.Y*desktop.BytesPerPixel)
+	for block := range d.Cols() * d.Rows() {
+		d.AddRun(block/d.Cols(), block%d.Cols(), block%d.Cols()+1)
+		r.take(pix, d)
+		if d.Empty() {
+			t.Fatalf("block %d was not remembered and counts as unchanged", block)
+		}
+		d.Clear()
+	}
+	if len(r.all) != maxRecent {
+		t.Errorf("%d blocks are remembered, want %d", len(r.all), maxRecent)
+	}
+	known := 0
+	for block, slot := range r.slot {
+		if slot == 0 {
+			continue
+		}
+		known++
+		if got := r.all[slot-1].block; got != block {
+			t.Fatalf("block %d is remembered as %d", block, got)
+		}
+	}
+	if known != maxRecent {
+		t.Errorf("%d blocks are found, want %d", known, maxRecent)
 	}
 }
 
@@ -356,8 +578,8 @@ func TestLaneOpensLate(t *testing.T) {
 		covered := 0
 		for _, item := range v.items {
 			if item.patch != nil {
-				for _, rect := range item.patch.Rects {
-					covered += rect.Dx() * rect.Dy()
+				for _, part := range item.patch.Parts {
+					covered += part.Blocks.Dx() * part.Blocks.Dy()
 				}
 			}
 		}

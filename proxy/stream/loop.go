@@ -44,6 +44,7 @@ type encodeLoop struct {
 	held     bool // viewers are frozen
 	lanes    []*lane
 	exact    exact
+	recent   recent
 	patches  uint32 // made so far
 
 	runs         runs          // reused
@@ -329,10 +330,17 @@ func (l *encodeLoop) take(now time.Time) error {
 	}
 }
 
-// absorb takes a change: converts it, books it, and routes it. The framebuffer is locked meanwhile.
+// absorb takes a change: converts it, books it, and routes it. The framebuffer is locked meanwhile. What of d turns out to be no
+// change is removed from it.
 func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error {
 	start := time.Now()
 	p := &l.picture
+	l.runs = l.runs.of(d)
+	if p.units == 0 || l.runs.count() > l.policy.small {
+		l.recent.forget(l.runs)
+	} else if l.recent.take(pix, d); d.Empty() {
+		return nil
+	}
 	l.runs = l.runs.of(d)
 	err := pixel.Convert(l.encoder.Planes(), pixel.Source{
 		Pix: pix, Stride: p.size.X * desktop.BytesPerPixel, Width: p.size.X, Height: p.size.Y,
@@ -345,7 +353,7 @@ func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error 
 	l.exact.touch(l.runs, now.Sub(l.hub.origin))
 	for _, lane := range l.lanes {
 		if lane.epoch == p.epoch {
-			lane.changed(l.runs, d)
+			lane.changed(d)
 		}
 	}
 	route := l.policy.change(now, l.runs.count(), l.audience)
@@ -358,21 +366,32 @@ func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error 
 	return nil
 }
 
-// patch sends what is in runs to every lane with room.
+// patch sends what is in runs to every lane with room: only the pixels that changed where the viewer has the rest.
 func (l *encodeLoop) patch(pix []byte) {
-	p := l.newPatch(l.runs)
-	p.fill(pix)
+	l.patches++
+	parts, trimmed := l.recent.parts(l.runs)
+	p := l.newPatch(l.patches, parts)
+	p.Fill(pix)
+	whole := p
 	for _, lane := range l.lanes {
-		if lane.room(laneRoom) > 0 {
+		switch {
+		case lane.room(laneRoom) == 0:
+		case lane.has(p):
 			lane.send(p, l.runs)
+		default:
+			if trimmed && whole == p {
+				whole = l.newPatch(l.patches, wholeParts(rectangles(l.runs), p.Size))
+				whole.Fill(pix)
+			}
+			lane.send(whole, l.runs)
 		}
 	}
+	l.recent.shown(l.runs, l.patches)
 }
 
-func (l *encodeLoop) newPatch(rs runs) *Patch {
-	l.patches++
+func (l *encodeLoop) newPatch(number uint32, parts []Part) *Patch {
 	return &Patch{
-		Number: l.patches, Epoch: l.picture.epoch, After: l.picture.lastPTS, Size: l.picture.size, Rects: rectangles(rs),
+		Number: number, Epoch: l.picture.epoch, After: l.picture.lastPTS, Size: l.picture.size, Parts: parts,
 		onCoded: func(n int) { l.hub.patched.Add(int64(n)) },
 	}
 }
@@ -416,11 +435,13 @@ func (l *encodeLoop) still(cell int, rs runs) *Patch {
 	var p *Patch
 	l.hub.fb.View(func(pix []byte, size image.Point) {
 		if size == l.picture.size {
-			p = l.newPatch(rs)
-			p.fill(pix)
+			l.patches++
+			p = l.newPatch(l.patches, wholeParts(rectangles(rs), size))
+			p.Fill(pix)
 		}
 	})
 	if p != nil {
+		l.recent.forget(rs) // the patch may be newer than what was taken
 		l.exact.keep(cell, p, rs)
 	}
 	return p
@@ -445,6 +466,7 @@ func (l *encodeLoop) openEncoder(size image.Point) (fresh bool, err error) {
 	l.preset = c.Preset
 	l.picture = picture{size: size, epoch: l.picture.epoch + 1, owed: desktop.NewDamage(size), lastPTS: l.picture.lastPTS}
 	l.exact.reset(size)
+	l.recent.reset(size, l.exact.cols, l.exact.rows)
 	l.schedule.reset(l.picture.owed.Cols() * l.picture.owed.Rows())
 	l.hub.logger.Info("encoder opened", "width", size.X, "height", size.Y)
 	return true, nil

@@ -28,13 +28,21 @@ type Patch struct {
 	After time.Duration
 	// Size is the picture's, in pixels.
 	Size image.Point
-	// Rects are what the patch shows, in blocks, none twice. Pixels beyond the picture's right and bottom edge are left out.
-	Rects []image.Rectangle
+	// Parts are what the patch shows, no block twice.
+	Parts []Part
 
 	once    sync.Once
 	pix     []byte // BGRX, one rectangle after the other; nil once coded
 	coded   []byte
-	onCoded func(bytes int)
+	onCoded func(bytes int) // may be nil
+}
+
+// Part is a rectangle of blocks that a patch shows.
+type Part struct {
+	// Blocks is in blocks, Pixels in pixels: those that the patch brings, inside of Blocks and of the picture.
+	Blocks, Pixels image.Rectangle
+	// Bases are, for each of Blocks row by row, the patch that has the pixels around Pixels; nil when Pixels is all of Blocks.
+	Bases []uint32
 }
 
 // coders are shared by all Hubs: coding is short, and buffers grow to the size of a cell.
@@ -43,10 +51,10 @@ var coders = sync.Pool{New: func() any { return new(tile.Encoder) }}
 // Coded returns the pixels in the form of package tile. The first call codes them.
 func (p *Patch) Coded() []byte {
 	p.once.Do(func() {
-		parts := make([]pixel.BGRX, len(p.Rects))
+		parts := make([]pixel.BGRX, len(p.Parts))
 		rest := p.pix
-		for i, r := range p.Rects {
-			size := p.pixels(r).Size()
+		for i, part := range p.Parts {
+			size := part.Pixels.Size()
 			stride := size.X * desktop.BytesPerPixel
 			parts[i] = pixel.BGRX{Pix: rest[:stride*size.Y], Stride: stride, Width: size.X, Height: size.Y}
 			rest = rest[stride*size.Y:]
@@ -55,30 +63,33 @@ func (p *Patch) Coded() []byte {
 		p.coded = coder.Append(nil, parts)
 		coders.Put(coder)
 		p.pix = nil
-		p.onCoded(len(p.coded))
+		if p.onCoded != nil {
+			p.onCoded(len(p.coded))
+		}
 	})
 	return p.coded
 }
 
-// pixels returns what a rectangle of blocks covers of the picture, in pixels.
-func (p *Patch) pixels(r image.Rectangle) image.Rectangle {
-	const b = desktop.BlockSize
-	return image.Rect(r.Min.X*b, r.Min.Y*b, r.Max.X*b, r.Max.Y*b).Intersect(image.Rectangle{Max: p.Size})
+// wholeParts returns rectangles of blocks of a picture of a size as parts.
+func wholeParts(rects []image.Rectangle, size image.Point) []Part {
+	parts := make([]Part, len(rects))
+	for i, r := range rects {
+		pixels := image.Rectangle{Min: r.Min.Mul(desktop.BlockSize), Max: r.Max.Mul(desktop.BlockSize)}
+		parts[i] = Part{Blocks: r, Pixels: pixels.Intersect(image.Rectangle{Max: size})}
+	}
+	return parts
 }
 
-// fill copies the patch's pixels out of the picture.
-func (p *Patch) fill(pix []byte) {
+// Fill copies the patch's pixels out of the picture, before anything else is done with it.
+func (p *Patch) Fill(pix []byte) {
 	n := 0
-	for _, r := range p.Rects {
-		size := p.pixels(r).Size()
-		n += size.X * size.Y
+	for _, part := range p.Parts {
+		n += part.Pixels.Dx() * part.Pixels.Dy()
 	}
 	p.pix = make([]byte, 0, n*desktop.BytesPerPixel)
-	stride := p.Size.X * desktop.BytesPerPixel
-	for _, r := range p.Rects {
-		at := p.pixels(r)
-		for y := at.Min.Y; y < at.Max.Y; y++ {
-			p.pix = append(p.pix, pix[y*stride+at.Min.X*desktop.BytesPerPixel:y*stride+at.Max.X*desktop.BytesPerPixel]...)
+	for _, part := range p.Parts {
+		for y := range part.Pixels.Dy() {
+			p.pix = append(p.pix, row(pix, part.Pixels, y, p.Size.X)...)
 		}
 	}
 }

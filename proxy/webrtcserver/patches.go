@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
 	"github.com/vitrine-psm/vitrine/proxy/stream"
 )
 
@@ -90,9 +91,18 @@ func appendPatch(b []byte, p *stream.Patch, timestamp uint32) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = binary.AppendUvarint(b, uint64(p.Epoch))
 	b = binary.BigEndian.AppendUint32(b, timestamp)
-	b = appendInts(b, p.Size.X, p.Size.Y, len(p.Rects))
-	for _, r := range p.Rects {
-		b = appendInts(b, r.Min.X, r.Min.Y, r.Dx(), r.Dy())
+	b = appendInts(b, p.Size.X, p.Size.Y, len(p.Parts))
+	for _, part := range p.Parts {
+		r := part.Blocks
+		b = appendInts(b, r.Min.X, r.Min.Y, r.Dx(), r.Dy(), len(part.Bases))
+		if part.Bases == nil {
+			continue
+		}
+		at := part.Pixels.Sub(r.Min.Mul(desktop.BlockSize))
+		b = appendInts(b, at.Min.X, at.Min.Y, at.Dx(), at.Dy())
+		for _, base := range part.Bases {
+			b = binary.AppendUvarint(b, uint64(p.Number-base))
+		}
 	}
 	return append(b, p.Coded()...)
 }

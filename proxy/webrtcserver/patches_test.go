@@ -26,6 +26,20 @@ func TestAppendNote(t *testing.T) {
 	}, appendNote(nil, n, 0xffeeddcc))
 }
 
+// TestAppendPatch: likewise, but for the pixels.
+func TestAppendPatch(t *testing.T) {
+	p := &stream.Patch{Number: 9, Epoch: 1, Size: image.Pt(100, 40), Parts: []stream.Part{
+		{Blocks: image.Rect(0, 0, 7, 1), Pixels: image.Rect(0, 0, 100, 16)},
+		{Blocks: image.Rect(5, 2, 7, 3), Pixels: image.Rect(83, 33, 99, 40), Bases: []uint32{7, 4}},
+	}}
+	p.Fill(make([]byte, 100*40*4))
+	require.Equal(t, append([]byte{
+		2, 9, 1, 0xff, 0xee, 0xdd, 0xcc, 100, 40, 2,
+		0, 0, 7, 1, 0,
+		5, 2, 2, 1, 2, 3, 1, 16, 7, 2, 5,
+	}, p.Coded()...), appendPatch(nil, p, 0xffeeddcc))
+}
+
 // TestPatchLane opens the channel and gets notes that name units as their packets do; when the browser closes it, the lane ends.
 func TestPatchLane(t *testing.T) {
 	s := newSession(t)

@@ -25,7 +25,7 @@ interface Frame {
 class Gateway {
   readonly content = new Array<number>(blocks).fill(0);
   readonly frames: Frame[] = [];
-  readonly messages: (Note | { patch: Patch; values: Map<number, number> })[] = [];
+  readonly messages: (Note | { patch: Patch; added: Map<number, { base: number; value: number }> })[] = [];
   private value = 0;
   private patches = 0;
   private notes = 0;
@@ -33,6 +33,9 @@ class Gateway {
   private units = 0;
   private readonly changed = new Set<number>();
   private readonly patchOf = new Array<number>(blocks).fill(0);
+  /** Of each block: the last patch, and the content that it has. */
+  private readonly sent = new Array<number>(blocks).fill(0);
+  private readonly known = new Array<number>(blocks).fill(0);
 
   constructor(private readonly epoch: number) {}
 
@@ -70,17 +73,27 @@ class Gateway {
     if (this.units === 0) return;
     const number = ++this.patches;
     for (const block of picked) this.patchOf[block] = number;
-    const rects = picked.map((b) => ({ x: b % cols, y: Math.floor(b / cols), w: 1, h: 1 }));
+    // With a base, a patch brings what was added to the content that the base has.
+    const added = new Map<number, { base: number; value: number }>();
+    const parts = picked.map((b) => {
+      const blocks = { x: b % cols, y: Math.floor(b / cols), w: 1, h: 1 };
+      const pixels = { x: blocks.x * 16, y: blocks.y * 16, width: 16, height: 16 };
+      const base = this.sent[b]!;
+      added.set(b, { base, value: this.content[b]! - (base && this.known[b]!) });
+      this.sent[b] = number;
+      this.known[b] = this.content[b]!;
+      return { blocks, pixels, bases: base ? [base] : null };
+    });
     const patch: Patch = {
       kind: 'patch',
       number,
       epoch: this.epoch,
       rtp: this.rtp,
       ...size,
-      rects,
+      parts,
       data: new Uint8Array(),
     };
-    this.messages.push({ patch, values: new Map(picked.map((b) => [b, this.content[b]!])) });
+    this.messages.push({ patch, added });
   }
 }
 
@@ -98,10 +111,11 @@ class Person {
 
   take(message: Gateway['messages'][number]): void {
     if ('patch' in message) {
-      this.composer.take(message.patch, (_rect, x, y) => {
-        this.drawn[y * cols + x] = message.values.get(y * cols + x)!;
+      this.composer.take(message.patch, (_part, x, y) => {
+        const block = y * cols + x;
+        const { base, value } = message.added.get(block)!;
+        this.drawn[block] = value + (base ? this.drawn[block]! : 0);
       });
-      this.composer.reveal(message.patch);
     } else {
       this.composer.note(message);
     }

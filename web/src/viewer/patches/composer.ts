@@ -9,6 +9,9 @@ export interface Canvas {
   clear: (x: number, y: number) => void;
 }
 
+/** Takes the pixels that a part of a patch has of a block. */
+type Accept = (part: number, x: number, y: number) => void;
+
 /** True when RTP timestamp a is not older than b. */
 export const notOlder = (a: number, b: number) => ((a - b) | 0) >= 0;
 
@@ -19,6 +22,9 @@ const oldTile = 2;
 /** Notes of units that were not presented yet; beyond this the oldest count as presented. */
 const maxWaiting = 256;
 
+/** Patches that wait for others. A gateway has fewer under way. */
+const maxWaitingPatches = 4096;
+
 /**
  * Decides which tiles lie over the video: PROTOCOL.md's rules of the viewer, without pixels. A tile is shown unless the
  * presented frame is newer there, or may be.
@@ -28,7 +34,9 @@ export class Composer {
   private cols = 0;
   /** RTP timestamp of the epoch's first applied note; null before it. */
   private begin: number | null = null;
-  /** Of each block: the number of the patch that is drawn, 0 for none, and the unit after which it was made. */
+  /** Of each block: the patch whose pixels are there, shown or not, 0 for none. */
+  private has = new Float64Array(0);
+  /** Of each block: that patch while it may be shown, else 0, and the unit after which it was made. */
   private patch = new Float64Array(0);
   private after = new Float64Array(0);
   /** Of each block: the newest presented unit that changed it, -1 for none, and the patch it looks like there. */
@@ -37,6 +45,8 @@ export class Composer {
   /** What the canvas has of each block: nothing, its tile, or one that is out of date. */
   private shown = new Uint8Array(0);
 
+  /** Patches that came before what they build on. */
+  private waiting: { patch: Patch; accept: Accept }[] = [];
   private readonly notes = new Map<number, Note>();
   private next = 1;
   /** RTP timestamp of the last applied note. */
@@ -55,36 +65,51 @@ export class Composer {
   }
 
   /**
-   * Takes a patch; accept is called for each block whose pixels are wanted, before it is shown. False when nothing of
-   * it is.
+   * Takes a patch, now or once what it builds on is there; accept is called for each block whose pixels are wanted, before it
+   * is shown.
    */
-  take(patch: Patch, accept: (rect: number, x: number, y: number) => void): boolean {
-    if (!this.enter(patch)) return false;
-    let any = false;
-    patch.rects.forEach((rect, i) => {
-      for (let y = rect.y; y < rect.y + rect.h; y++) {
-        for (let x = rect.x; x < rect.x + rect.w; x++) {
+  take(patch: Patch, accept: Accept): void {
+    if (!this.enter(patch)) return;
+    this.waiting.push({ patch, accept });
+    if (this.waiting.length > maxWaitingPatches) this.waiting.shift();
+    for (let i = 0; i < this.waiting.length; i++) {
+      const next = this.waiting[i]!;
+      if (!this.ready(next.patch)) continue;
+      this.waiting.splice(i, 1);
+      this.accept(next.patch, next.accept);
+      i = -1; // others may build on it
+    }
+  }
+
+  /** Whether each block of a patch is as its base, or newer than the patch. */
+  private ready({ parts, number }: Patch): boolean {
+    return parts.every(
+      ({ blocks, bases }) =>
+        bases === null ||
+        bases.every((base, i) => {
+          const has =
+            this.has[(blocks.y + Math.floor(i / blocks.w)) * this.cols + blocks.x + (i % blocks.w)]!;
+          return has === base || has >= number;
+        }),
+    );
+  }
+
+  private accept(patch: Patch, accept: Accept): void {
+    patch.parts.forEach(({ blocks }, i) => {
+      for (let y = blocks.y; y < blocks.y + blocks.h; y++) {
+        for (let x = blocks.x; x < blocks.x + blocks.w; x++) {
           const block = y * this.cols + x;
-          if (patch.number <= this.patch[block]! || !this.current(block, patch.number, patch.rtp)) continue;
-          this.patch[block] = patch.number;
+          if (patch.number <= this.has[block]!) continue;
+          accept(i, x, y);
+          this.has[block] = patch.number;
+          const current = this.current(block, patch.number, patch.rtp);
+          this.patch[block] = current ? patch.number : 0;
           this.after[block] = patch.rtp;
           if (this.shown[block] === tile) this.shown[block] = oldTile;
-          accept(i, x, y);
-          any = true;
+          this.update(block);
         }
       }
     });
-    return any;
-  }
-
-  /** Shows what take accepted, once its pixels are there. */
-  reveal(patch: Patch): void {
-    if (patch.epoch !== this.epoch) return;
-    for (const rect of patch.rects) {
-      for (let y = rect.y; y < rect.y + rect.h; y++) {
-        for (let x = rect.x; x < rect.x + rect.w; x++) this.update(y * this.cols + x);
-      }
-    }
   }
 
   /** A frame is on the screen. */
@@ -106,11 +131,13 @@ export class Composer {
       this.begin = null;
       this.cols = blocksOf(m.width);
       const blocks = this.cols * blocksOf(m.height);
+      this.has = new Float64Array(blocks);
       this.patch = new Float64Array(blocks);
       this.after = new Float64Array(blocks);
       this.changed = new Float64Array(blocks).fill(-1);
       this.asIn = new Float64Array(blocks);
       this.shown = new Uint8Array(blocks);
+      this.waiting = [];
       this.canvas.resize(m.width, m.height);
     }
     return m.epoch === this.epoch;

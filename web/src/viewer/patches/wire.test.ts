@@ -6,6 +6,9 @@ const rtp = [0xff, 0xee, 0xdd, 0xcc];
 /** A picture of 100×40 pixels: 7×3 blocks. */
 const picture = [100, 40];
 
+/** The ninth patch of the picture. */
+const patch = (...parts: number[]) => bytes(2, 9, 1, ...rtp, ...picture, ...parts);
+
 describe('parseMessage', () => {
   it('reads a note', () => {
     expect(parseMessage(bytes(1, 0x81, 1, 2, ...rtp, ...picture, 0, 2, 1, 3, 4, 1, 9, 1, 20, 1))).toEqual({
@@ -23,16 +26,26 @@ describe('parseMessage', () => {
   });
 
   it('reads a patch', () => {
-    expect(parseMessage(bytes(2, 5, 1, ...rtp, ...picture, 2, 0, 0, 7, 1, 6, 2, 1, 1, 42, 43))).toEqual({
+    const whole = [0, 0, 7, 1, 0];
+    const change = [5, 2, 2, 1, 2, 3, 1, 16, 7, 2, 5];
+    expect(parseMessage(bytes(2, 9, 1, ...rtp, ...picture, 2, ...whole, ...change, 42, 43))).toEqual({
       kind: 'patch',
-      number: 5,
+      number: 9,
       epoch: 1,
       rtp: 0xffeeddcc,
       width: 100,
       height: 40,
-      rects: [
-        { x: 0, y: 0, w: 7, h: 1 },
-        { x: 6, y: 2, w: 1, h: 1 },
+      parts: [
+        {
+          blocks: { x: 0, y: 0, w: 7, h: 1 },
+          pixels: { x: 0, y: 0, width: 100, height: 16 },
+          bases: null,
+        },
+        {
+          blocks: { x: 5, y: 2, w: 2, h: 1 },
+          pixels: { x: 83, y: 33, width: 16, height: 7 },
+          bases: [7, 4],
+        },
       ],
       data: bytes(42, 43),
     });
@@ -48,9 +61,16 @@ describe('parseMessage', () => {
     ['a picture too high', bytes(1, 1, 1, ...rtp, 100, 0x81, 0x80, 1)],
     ['a run beyond the picture', bytes(1, 1, 1, ...rtp, ...picture, 0, 1, 20, 2)],
     ['fewer runs than said', bytes(1, 1, 1, ...rtp, ...picture, 0, 2, 1, 1)],
-    ['a rectangle beyond the picture', bytes(2, 1, 1, ...rtp, ...picture, 1, 6, 0, 2, 1)],
-    ['an empty rectangle', bytes(2, 1, 1, ...rtp, ...picture, 1, 0, 0, 0, 1)],
-    ['fewer rectangles than said', bytes(2, 1, 1, ...rtp, ...picture, 3, 0, 0, 1, 1)],
+    ['a part beyond the picture', patch(1, 6, 0, 2, 1, 0)],
+    ['an empty part', patch(1, 0, 0, 0, 1, 0)],
+    ['fewer parts than said', patch(3, 0, 0, 1, 1, 0)],
+    ['fewer bases than blocks', patch(1, 0, 0, 2, 1, 1, 0, 0, 1, 1, 1)],
+    ['more bases than blocks', patch(1, 0, 0, 1, 1, 2, 0, 0, 1, 1, 1, 1)],
+    ['pixels beyond their blocks', patch(1, 0, 0, 1, 1, 1, 4, 0, 13, 1, 1)],
+    ['pixels beyond the picture', patch(1, 0, 2, 1, 1, 1, 0, 4, 1, 5, 1)],
+    ['no pixels', patch(1, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1)],
+    ['a patch that is its own base', patch(1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0)],
+    ['a base before the first', patch(1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 9)],
   ])('refuses %s', (_what, message) => {
     expect(parseMessage(message)).toBeNull();
   });

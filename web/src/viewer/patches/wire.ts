@@ -11,6 +11,23 @@ export interface BlockRect {
   h: number;
 }
 
+/** A rectangle of pixels. */
+export interface PixelRect {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** A rectangle of blocks that a patch shows. */
+export interface Part {
+  blocks: BlockRect;
+  /** The pixels that the patch brings, inside of the blocks. */
+  pixels: PixelRect;
+  /** For each block, row by row, the patch that has the pixels around those; null when pixels is all there is. */
+  bases: number[] | null;
+}
+
 export interface Header {
   epoch: number;
   /** The RTP timestamp of a unit. */
@@ -29,7 +46,7 @@ export interface Note extends Header {
 export interface Patch extends Header {
   kind: 'patch';
   number: number;
-  rects: BlockRect[];
+  parts: Part[];
   /** The coded pixels (tile.ts). */
   data: Uint8Array;
 }
@@ -38,7 +55,7 @@ export interface Patch extends Header {
 export const blockSize = 16;
 
 const maxSide = 16384;
-const maxRects = 4096;
+const maxParts = 4096;
 
 /** The number of blocks that cover so many pixels. */
 export const blocksOf = (pixels: number) => Math.ceil(pixels / blockSize);
@@ -134,28 +151,46 @@ function parseNote(r: Reader): Note {
 
 function parsePatch(r: Reader): Patch {
   const header = parseHeader(r);
+  const parts: Part[] = [];
+  for (let left = r.varint(maxParts); left > 0; left--) parts.push(parsePart(r, header));
+  return { kind: 'patch', ...header, parts, data: r.rest() };
+}
+
+function parsePart(r: Reader, header: Header & { number: number }): Part {
   const cols = blocksOf(header.width);
   const rows = blocksOf(header.height);
-  const rects: BlockRect[] = [];
-  for (let left = r.varint(maxRects); left > 0; left--) {
-    const x = r.varint(cols);
-    const y = r.varint(rows);
-    const w = r.varint(cols);
-    const h = r.varint(rows);
-    if (w === 0 || h === 0 || x + w > cols || y + h > rows) throw new Malformed();
-    rects.push({ x, y, w, h });
-  }
-  return { kind: 'patch', ...header, rects, data: r.rest() };
+  const blocks = { x: r.varint(cols), y: r.varint(rows), w: r.varint(cols), h: r.varint(rows) };
+  const { x, y, w, h } = blocks;
+  if (w === 0 || h === 0 || x + w > cols || y + h > rows) throw new Malformed();
+  const whole = pixelsOf(blocks, header);
+  const count = r.varint(w * h);
+  if (count === 0) return { blocks, pixels: whole, bases: null };
+  if (count < w * h) throw new Malformed();
+  const left = r.varint(whole.width);
+  const top = r.varint(whole.height);
+  const pixels = {
+    x: whole.x + left,
+    y: whole.y + top,
+    width: r.varint(whole.width - left),
+    height: r.varint(whole.height - top),
+  };
+  if (pixels.width === 0 || pixels.height === 0) throw new Malformed();
+  const bases = Array.from({ length: count }, () => {
+    const age = r.varint(header.number - 1);
+    if (age === 0) throw new Malformed();
+    return header.number - age;
+  });
+  return { blocks, pixels, bases };
 }
 
 /** What a rectangle of blocks covers of a picture, in pixels. */
-export function pixelsOf(rect: BlockRect, picture: { width: number; height: number }) {
-  const x = rect.x * blockSize;
-  const y = rect.y * blockSize;
+function pixelsOf(blocks: BlockRect, picture: { width: number; height: number }): PixelRect {
+  const x = blocks.x * blockSize;
+  const y = blocks.y * blockSize;
   return {
     x,
     y,
-    width: Math.min(rect.w * blockSize, picture.width - x),
-    height: Math.min(rect.h * blockSize, picture.height - y),
+    width: Math.min(blocks.w * blockSize, picture.width - x),
+    height: Math.min(blocks.h * blockSize, picture.height - y),
   };
 }

@@ -1,6 +1,6 @@
 import { Composer } from './composer';
 import { decodeTile } from './tile';
-import { blockSize, parseMessage, pixelsOf, type Patch } from './wire';
+import { blockSize, parseMessage, type Patch } from './wire';
 
 /** What the page says to the worker. */
 export type ToWorker =
@@ -63,18 +63,22 @@ class Screen {
   }
 
   private patch(patch: Patch): void {
-    const places = patch.rects.map((rect) => pixelsOf(rect, patch));
-    const parts = decodeTile(patch.data, places); // throws before the composer has believed anything
-    this.composer.take(patch, (rect, x, y) => {
-      const place = places[rect]!;
-      const left = x * blockSize;
-      const width = Math.min(blockSize, patch.width - left);
-      for (let row = y * blockSize; row < Math.min((y + 1) * blockSize, patch.height); row++) {
-        const from = ((row - place.y) * place.width + left - place.x) * 4;
-        this.pixels.data.set(parts[rect]!.subarray(from, from + width * 4), (row * patch.width + left) * 4);
+    const { parts, width } = patch;
+    const decoded = decodeTile(
+      patch.data,
+      parts.map((part) => part.pixels),
+    ); // throws before the composer has believed anything
+    this.composer.take(patch, (part, x, y) => {
+      const { pixels } = parts[part]!;
+      const left = Math.max(x * blockSize, pixels.x);
+      const right = Math.min((x + 1) * blockSize, pixels.x + pixels.width);
+      const bottom = Math.min((y + 1) * blockSize, pixels.y + pixels.height);
+      for (let row = Math.max(y * blockSize, pixels.y); row < bottom; row++) {
+        const from = ((row - pixels.y) * pixels.width + left - pixels.x) * 4;
+        const run = decoded[part]!.subarray(from, from + Math.max(0, right - left) * 4);
+        this.pixels.data.set(run, (row * width + left) * 4);
       }
     });
-    this.composer.reveal(patch);
   }
 
   private resize(width: number, height: number): void {
