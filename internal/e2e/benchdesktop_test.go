@@ -22,31 +22,32 @@ import (
 // A workload draws on a target's display for some seconds, independent of the gateway.
 type workload struct {
 	name  string
+	still bool // nothing changes
 	start func(b *testing.B, display string, seconds int)
 }
 
 var workloads = []workload{
-	{"idle", func(*testing.B, string, int) {}},
-	{"typing", func(b *testing.B, display string, seconds int) {
+	{"idle", true, func(*testing.B, string, int) {}},
+	{"typing", false, func(b *testing.B, display string, seconds int) {
 		terminal(b, display, "80x24+100+100", "typing", "lines.py type 8", seconds)
 	}},
-	{"scroll", func(b *testing.B, display string, seconds int) {
+	{"scroll", false, func(b *testing.B, display string, seconds int) {
 		terminal(b, display, "140x50+80+80", "scroll", "lines.py scroll 10 3", seconds)
 	}},
-	{"drag", func(b *testing.B, display string, seconds int) {
+	{"drag", false, func(b *testing.B, display string, seconds int) {
 		background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", "80x24+300+300", "-T", "dragged",
 			"-e", "sh", "-c", "ls -la --color=always /etc | head -23; exec sleep 1d")
 		time.Sleep(time.Second) // until the window is there to be found
 		background(b, display, python, script("mover.py"), "dragged", strconv.Itoa(seconds), "30")
 	}},
-	{"video", func(b *testing.B, display string, seconds int) {
+	{"video", false, func(b *testing.B, display string, seconds int) {
 		background(b, display, "ffplay", "-v", "error", "-an", "-sn", "-loop", "0", "-framedrop", "-noborder",
 			"-left", "480", "-top", "300", clip(b))
 	}},
 }
 
 // fastScroll is what the goals for targets that speak RDP speak of.
-var fastScroll = workload{"scroll-20", func(b *testing.B, display string, seconds int) {
+var fastScroll = workload{"fast-scroll", false, func(b *testing.B, display string, seconds int) {
 	terminal(b, display, "140x50+80+80", "scroll", "lines.py scroll 20 3", seconds)
 }}
 
@@ -58,6 +59,7 @@ type benchDesktop struct {
 	b       *testing.B
 	display string
 	gateway *gateway
+	target  string
 	session session
 	worker  int
 }
@@ -85,12 +87,32 @@ func xrdp(b *testing.B) (settings string, screen func() *testbed.X) {
 // newBenchDesktop starts a desktop and a gateway, connects them, and makes the desktop look like one.
 func newBenchDesktop(b *testing.B, target benchTarget) *benchDesktop {
 	b.Helper()
+	return newBenchDesktops(b, target, 1)[0]
+}
+
+// newBenchDesktops starts several, all of one gateway.
+func newBenchDesktops(b *testing.B, target benchTarget, sessions int) []*benchDesktop {
+	b.Helper()
 	testbed.Require(b, "xterm", "ffplay", python)
-	settings, screen := target(b)
-	g := startGateway(b, "targets:\n  - {id: desk, name: Desk, "+settings+"}\n")
-	d := &benchDesktop{b: b, gateway: g}
-	wish := map[string]any{"target_id": "desk", "width": benchSize.X, "height": benchSize.Y}
-	g.call("POST", "/sessions", wish, http.StatusCreated, &d.session)
+	config, screens := "targets:\n", make([]func() *testbed.X, sessions)
+	for i := range sessions {
+		var settings string
+		settings, screens[i] = target(b)
+		config += fmt.Sprintf("  - {id: desk%d, name: Desk %[1]d, %s}\n", i+1, settings)
+	}
+	g := startGateway(b, config)
+	desktops := make([]*benchDesktop, sessions)
+	for i, screen := range screens {
+		desktops[i] = connectBenchDesktop(b, g, fmt.Sprintf("desk%d", i+1), screen)
+	}
+	time.Sleep(2 * time.Second) // the terminals have drawn
+	return desktops
+}
+
+func connectBenchDesktop(b *testing.B, g *gateway, id string, screen func() *testbed.X) *benchDesktop {
+	b.Helper()
+	d := &benchDesktop{b: b, gateway: g, target: id}
+	d.session = d.connect()
 	x := screen()
 	require.Equal(b, benchSize, x.Size(b))
 	d.display, d.worker = x.Display, g.workerPID(d.session.ID)
@@ -99,8 +121,15 @@ func newBenchDesktop(b *testing.B, target benchTarget) *benchDesktop {
 		background(b, x.Display, "xterm", "-fa", "Monospace", "-fs", "10", "-geometry", fmt.Sprintf("80x24+1240+%d", 40+480*i),
 			"-e", "sh", "-c", command+" | head -23; exec sleep 1d")
 	}
-	time.Sleep(2 * time.Second) // the terminals have drawn
 	return d
+}
+
+// connect asks for a session.
+func (d *benchDesktop) connect() (s session) {
+	d.b.Helper()
+	wish := map[string]any{"target_id": d.target, "width": benchSize.X, "height": benchSize.Y}
+	d.gateway.call("POST", "/sessions", wish, http.StatusCreated, &s)
+	return s
 }
 
 // python is Debian's own, which has the Xlib bindings.

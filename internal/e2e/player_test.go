@@ -27,7 +27,9 @@ import (
 // player is a plain WHEP player that decodes nothing, but tells when each access unit was there. It asks again for packets that are
 // lost, and for an IDR when they do not come, as browsers do.
 type player struct {
-	pc *webrtc.PeerConnection
+	pc    *webrtc.PeerConnection
+	keeps bool // the units' payloads
+	hasty bool // does not wait 200 ms, pion's tick, with the nomination of a pair; browsers do not either
 
 	mu    sync.Mutex
 	units []unit // whole and decodable
@@ -40,16 +42,27 @@ type unit struct {
 	rtp   uint32    // its timestamp
 	bytes int       // of payload
 	idr   bool
+
+	payloads [][]byte // of its packets, where the player keeps them
 }
 
 // play opens a player with a role. Over a link it is in the link's namespace; nil for none.
 func (g *gateway) play(over *link.Link, id, role string) *player {
+	g.t.Helper()
+	return g.playBy(&player{}, over, id, role)
+}
+
+// playBy is play by a player that is told how.
+func (g *gateway) playBy(p *player, over *link.Link, id, role string) *player {
 	g.t.Helper()
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(over == nil)
 	settings.DisableActiveTCP(true) // it would not use the namespace
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	if p.hasty {
+		settings.SetICETimeouts(5*time.Second, 10*time.Millisecond, 2*time.Second) // the least is the tick
+	}
 	if over != nil {
 		settings.SetNet(newLinkNet(g.t, over))
 	}
@@ -57,7 +70,7 @@ func (g *gateway) play(over *link.Link, id, role string) *player {
 	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(interceptors)).
 		NewPeerConnection(webrtc.Configuration{})
 	require.NoError(g.t, err)
-	p := &player{pc: pc}
+	p.pc = pc
 	g.t.Cleanup(p.close)
 	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(g.t, err)
@@ -142,7 +155,7 @@ func (p *player) asked() int {
 const given = time.Second
 
 func (p *player) read(track *webrtc.TrackRemote) {
-	a := assembler{}
+	a := assembler{keeps: p.keeps}
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
@@ -164,6 +177,7 @@ func (p *player) read(track *webrtc.TrackRemote) {
 
 // assembler finds whole access units in packets that may come late, twice, or not at all.
 type assembler struct {
+	keeps   bool
 	begun   bool
 	next    uint16 // the packet to come
 	pending map[uint16]*rtp.Packet
@@ -241,6 +255,9 @@ func (a *assembler) take(now time.Time, packet *rtp.Packet) []unit {
 	}
 	a.unit.rtp = packet.Timestamp
 	a.unit.bytes += len(packet.Payload)
+	if a.keeps {
+		a.unit.payloads = append(a.unit.payloads, packet.Payload)
+	}
 	a.unit.idr = a.unit.idr || holds(packet.Payload, nalIDR)
 	if !packet.Marker {
 		return nil

@@ -2,7 +2,7 @@
 
 Prints a line for each change: number, colour index, unix time in ns just before the drawing requests were sent.
 
-usage: DISPLAY=:N beacon.py SECONDS MEAN_INTERVAL
+usage: DISPLAY=:N beacon.py SECONDS MEAN_INTERVAL [SEED]
 """
 import random
 import sys
@@ -19,7 +19,7 @@ window = screen.root.create_window(0, 0, 64, 64, 0, screen.root_depth, backgroun
 window.map()
 dpy.sync()
 gc = window.create_gc()
-rnd = random.Random(3)
+rnd = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 3)
 time.sleep(0.5)
 end = time.monotonic() + seconds
 number = 0

@@ -108,7 +108,10 @@ try {
       window.report({ stats });
     }, 500);
   }, began);
-  await page.waitForTimeout(Number(seconds) * 1000);
+  await new Promise((over) => {
+    setTimeout(over, Number(seconds) * 1000).unref();
+    browser.once('disconnected', over); // by SIGINT
+  });
 } finally {
   await browser.close();
 }
