@@ -7,6 +7,9 @@ export PATH := $(CACHE)/node/bin:$(PATH)
 GOLANGCI := $(CACHE)/bin/golangci-lint-v2.15.0/golangci-lint
 DEPS     := deploy/install-deps.sh
 FUZZTIME ?= 8s
+COUNT    ?= 3
+BENCH    ?= .
+PEER     ?= testdata/peers/guacd.json
 WEB_SRC  := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' -not -path 'web/e2e/*' 2>/dev/null)
 GO_SRC   := $(shell find cmd internal proxy codec -type f -not -name '*_test.go' 2>/dev/null)
 
@@ -62,10 +65,13 @@ fuzz: deps-build ## every fuzz target for FUZZTIME (8s), as many at a time as th
 bench: deps-build ## Go benchmarks
 	go test -short -run '^$$' -bench . -benchmem ./codec/... ./proxy/... ./internal/...
 
+# The lines of go test come to standard error, the table to standard output and into OUT. PEER is another gateway's figures.
 .PHONY: bench-e2e
-bench-e2e: build deps-test ## real desktops, real Chromium: CPU, latency, bytes, memory
-	go test ./internal/e2e -run '^$$' -bench . -benchtime 1x -timeout 30m
-	go test ./proxy/rdpclient -run '^$$' -bench XRDP -benchtime 1x
+bench-e2e: build deps-test ## COUNT (3) times real desktops and Chromium, in one table, also in OUT=file
+	{ VITRINE_BIN=$(CURDIR)/bin/vitrine go test ./internal/e2e -run '^$$' -bench '$(BENCH)' -skip '/typing-long' -benchtime 1x -count $(COUNT) -timeout 2h 2>&1; \
+	VITRINE_BIN=$(CURDIR)/bin/vitrine go test ./internal/e2e -run '^$$' -bench 'Desktop/typing-long' -benchtime 1x -timeout 30m 2>&1; \
+	go test ./proxy/rdpclient -run '^$$' -bench XRDP -benchtime 1x 2>&1; } | \
+	go run ./internal/benchtable -goals testdata/peers/goals.json -peer '$(PEER)' -out '$(OUT)'
 
 .PHONY: generate
 generate: ## regenerate what is generated

@@ -22,6 +22,7 @@ type figures struct {
 	frames              float64       // of all sessions together
 	recorded            float64       // bytes
 	worker, serve       memory        // of all workers together
+	machine             time.Duration // CPU of all processes there are, the gateway's with them
 }
 
 // sample watches the sessions of one gateway for a time.
@@ -30,6 +31,7 @@ func sample(desktops []*benchDesktop, length time.Duration) figures {
 	b.Helper()
 	f := figures{sessions: len(desktops)}
 	count := func(sign float64) {
+		f.machine += time.Duration(sign) * busyTime(b)
 		f.serveCPU += time.Duration(sign) * cpuTime(b, gateway.cmd.Process.Pid)
 		for _, d := range desktops {
 			f.workerCPU += time.Duration(sign) * cpuTime(b, d.worker)
@@ -58,6 +60,7 @@ func (f figures) report(b *testing.B) {
 	b.ReportMetric(f.cores(), "cores")
 	b.ReportMetric(f.workerCPU.Seconds()/seconds, "worker-cores")
 	b.ReportMetric(f.serveCPU.Seconds()/seconds, "serve-cores")
+	b.ReportMetric(f.machine.Seconds()/seconds-f.cores(), "other-cores") // targets, viewers, and whatever else there is
 	if f.frames > 0 {
 		b.ReportMetric(float64(f.workerCPU.Microseconds())/1000/f.frames, "cpu-ms/frame")
 	}
@@ -108,6 +111,24 @@ func cpuTime(b *testing.B, pid int) time.Duration {
 	const scheduled = 2 // CPUCLOCK_SCHED: nanoseconds, where /proc has hundredths of a second
 	require.NoError(b, unix.ClockGettime(int32(^pid)<<3|scheduled, &t))
 	return time.Duration(t.Nano())
+}
+
+// busyTime returns the CPU time all processes of the machine have used.
+func busyTime(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	require.NoError(b, err)
+	first, _, _ := strings.Cut(string(stat), "\n") // cpu user nice system idle iowait irq softirq …
+	ticks := 0
+	for i, field := range strings.Fields(first)[1:8] {
+		if i == 3 || i == 4 {
+			continue
+		}
+		n, err := strconv.Atoi(field)
+		require.NoError(b, err)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100 on every Linux architecture Go runs on
 }
 
 // memory is what a process has, in MB of 1000 KB.

@@ -42,15 +42,18 @@ func measureSessions(b *testing.B, sessions int) {
 	}
 	f := sample(desktops, seconds*time.Second)
 	var took delays
+	asked := 0
 	for i, wait := range flips {
 		flipped := wait()
 		time.Sleep(300 * time.Millisecond)
+		asked += players[i].asked()
 		players[i].close() // the decoder has the machine for itself
 		took.add(flipped, players[i].sightings(b))
 	}
 	f.report(b)
 	require.Positive(b, f.frames, "nothing was shown")
 	took.report(b)
+	b.ReportMetric(float64(asked), "idrs-asked") // for pictures lost
 }
 
 // BenchmarkViewers tells what another viewer costs while text scrolls.

@@ -20,6 +20,7 @@ import (
 	"github.com/pion/transport/v5/stdnet"
 	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/vitrine-psm/vitrine/internal/testbed/link"
 )
@@ -28,7 +29,7 @@ import (
 // lost, and for an IDR when they do not come, as browsers do.
 type player struct {
 	pc    *webrtc.PeerConnection
-	keeps bool // the units' payloads
+	keeps bool // the units' payloads, and has a large buffer: it is on the machine that it measures, where a viewer is not
 	hasty bool // does not wait 200 ms, pion's tick, with the nomination of a pair; browsers do not either
 
 	mu    sync.Mutex
@@ -62,6 +63,9 @@ func (g *gateway) playBy(p *player, over *link.Link, id, role string) *player {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	if p.hasty {
 		settings.SetICETimeouts(5*time.Second, 10*time.Millisecond, 2*time.Second) // the least is the tick
+	}
+	if p.keeps {
+		settings.SetNet(newRoomyNet(g.t))
 	}
 	if over != nil {
 		settings.SetNet(newLinkNet(g.t, over))
@@ -341,4 +345,38 @@ func (n linkNet) ListenUDP(network string, local *net.UDPAddr) (c transport.UDPC
 		return err
 	})
 	return c, err
+}
+
+// roomyNet is the network of the host with sockets that hold what comes while the machine is busy.
+type roomyNet struct{ *stdnet.Net }
+
+var _ transport.Net = roomyNet{}
+
+func newRoomyNet(t testing.TB) roomyNet {
+	t.Helper()
+	n, err := stdnet.NewNet()
+	require.NoError(t, err)
+	return roomyNet{n}
+}
+
+// ListenUDP needs root for a buffer beyond the system's maximum.
+func (n roomyNet) ListenUDP(network string, local *net.UDPAddr) (transport.UDPConn, error) {
+	c, err := net.ListenUDP(network, local)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := c.SyscallConn()
+	if err == nil {
+		const bytes = 8 << 20
+		err = raw.Control(func(fd uintptr) {
+			if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes) != nil {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes) // as much as there may be
+			}
+		})
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -98,6 +98,16 @@ func (d *Damage) Union(o *Damage) {
 	}
 }
 
+// Intersects tells whether a block is marked in both, which must describe pictures of the same size.
+func (d *Damage) Intersects(o *Damage) bool {
+	for i, w := range o.bits {
+		if d.bits[i]&w != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Clear unmarks every block.
 func (d *Damage) Clear() { clear(d.bits) }
 

@@ -176,6 +176,13 @@ func (f *Framebuffer) Blank() bool { return !f.shown.Load() }
 // Wake delivers a value after a Commit that has something to show. It has one receiver: the encode loop.
 func (f *Framebuffer) Wake() <-chan struct{} { return f.wake }
 
+// Damaged returns how many blocks the next Snapshot will find damaged, if nothing more is drawn.
+func (f *Framebuffer) Damaged() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.damage.Count()
+}
+
 // Snapshot calls fn with the picture and the damage since the last Snapshot, then clears the damage. fn must
 // not keep pix or d, and should only convert what is damaged: drawing waits meanwhile.
 // It reports whether there was committed damage; when there was none fn is still called when force is set.

@@ -117,7 +117,7 @@ func TestBurst(t *testing.T) {
 
 // TestRefine: a large change is coded coarsely and sharpened once, in steps.
 func TestRefine(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
+	inBubble(t, func(c *HubConfig) { c.MotionQP = 22 }, func(r *rig) {
 		c := &collector{}
 		r.serve(r.ctx, c, 64, DropToIDR)
 		r.settle()
@@ -140,7 +140,7 @@ func TestRefine(t *testing.T) {
 
 // TestRefineWhileTyping: small changes neither put off sharpening the rest, nor bring it forward.
 func TestRefineWhileTyping(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
+	inBubble(t, func(c *HubConfig) { c.MotionQP = 22 }, func(r *rig) {
 		c := &collector{}
 		r.serve(r.ctx, c, 64, DropToIDR)
 		r.settle()

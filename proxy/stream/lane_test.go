@@ -460,6 +460,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 			r.serve(r.ctx, v, MaxQueue, DropToIDR)
 			r.wg.Go(func() { _ = r.hub.ServePatches(r.ctx, v, v) })
 		}
+		r.serve(r.ctx, &collector{}, MaxQueue, Fail) // goes on while viewers are frozen
 		r.paint(image.Rect(0, 0, 200, 100), 1)
 		r.pass(time.Second)
 		value := byte(2)
@@ -509,12 +510,12 @@ func TestOnlyWhatChanged(t *testing.T) {
 		}
 		r.pass(time.Second)
 
-		r.paint(image.Rect(64, 0, 200, 100), value) // in motion all goes by video
-		r.pass(40 * time.Millisecond)
+		r.hub.FreezeViewers(true)
 		r.paint(image.Rect(33, 17, 35, 19), value)
 		r.pass(90 * time.Millisecond)
+		r.hub.FreezeViewers(false)
 		if got := letter(good); got != block {
-			t.Errorf("after a change by video a letter comes with %v, want %v", got, block)
+			t.Errorf("after a change that no patch brought a letter comes with %v, want %v", got, block)
 		}
 		r.pass(time.Second)
 

@@ -45,7 +45,8 @@ type encodeLoop struct {
 	lanes    []*lane
 	exact    exact
 	recent   recent
-	patches  uint32 // made so far
+	moving   *desktop.Damage // what large changes touched of late
+	patches  uint32          // made so far
 
 	runs         runs          // reused
 	convert, cpu time.Duration // of the last picture
@@ -152,7 +153,7 @@ func (l *encodeLoop) work(now time.Time) (again time.Time, err error) {
 		h.wantIDR.Store(true)
 		wish = time.Time{}
 	}
-	if l.dirty && l.picture.units > 0 && l.policy.eager(now) {
+	if l.dirty && l.picture.units > 0 && l.policy.eager(now, h.fb.Damaged()) {
 		if err := l.take(now); err != nil {
 			return time.Time{}, err
 		}
@@ -356,7 +357,14 @@ func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error 
 			lane.changed(d)
 		}
 	}
-	route := l.policy.change(now, l.runs.count(), l.audience)
+	within := l.policy.inMotion(now) && l.moving.Intersects(d)
+	if !l.policy.inMotion(now) {
+		l.moving.Clear()
+	}
+	route := l.policy.change(now, l.runs.count(), within, l.audience)
+	if l.policy.inMotion(now) && !route.patch {
+		l.moving.Union(d)
+	}
 	if p.units == 0 {
 		route.video = now
 	} else if route.patch {
@@ -467,6 +475,7 @@ func (l *encodeLoop) openEncoder(size image.Point) (fresh bool, err error) {
 	l.picture = picture{size: size, epoch: l.picture.epoch + 1, owed: desktop.NewDamage(size), lastPTS: l.picture.lastPTS}
 	l.exact.reset(size)
 	l.recent.reset(size, l.exact.cols, l.exact.rows)
+	l.moving = desktop.NewDamage(size)
 	l.schedule.reset(l.picture.owed.Cols() * l.picture.owed.Rows())
 	l.hub.logger.Info("encoder opened", "width", size.X, "height", size.Y)
 	return true, nil

@@ -6,14 +6,14 @@ import "time"
 // lanes, and looks at no clock and no picture.
 //
 // A small change goes out at once as a patch: it costs microseconds, is exact, and meets no jitter buffer. The video follows it
-// some time later, for the recording: x264 needs a millisecond for a picture in which one letter changed, however it is
-// tuned. A large change goes by video, and so does everything that comes with it: in motion a picture is due in a
-// moment anyway. Many small changes are a large one; burst and perSecond say how many.
+// some time later, for the recording: x264 needs some milliseconds for a picture in which one letter changed, however it is
+// tuned. A large change goes by video, and so do small ones where large ones were just before: another picture is due there in a
+// moment. Many small changes are a large one; burst and perSecond say how many.
 type policy struct {
 	small     int           // blocks that a small change has at most
 	burst     int           // blocks that small changes may have together at once …
 	perSecond int           // … and in the long run
-	motion    time.Duration // for so long after a large change everything goes by video
+	motion    time.Duration // for so long after a large change its place is in motion
 	lag       time.Duration // how far the video may be behind the patches
 
 	lastLarge time.Time
@@ -39,18 +39,23 @@ type route struct {
 	video time.Time // when the video lane must have it, at the latest
 }
 
-// eager tells whether a change is to be looked at as soon as it comes, rather than when the next picture is due.
-func (p *policy) eager(now time.Time) bool { return now.Sub(p.lastLarge) >= p.motion }
+// inMotion tells whether there was a large change of late.
+func (p *policy) inMotion(now time.Time) bool { return now.Sub(p.lastLarge) < p.motion }
 
-// change routes a change of that many blocks, at now.
-func (p *policy) change(now time.Time, blocks int, a audience) route {
+// eager tells whether a change of that many blocks is to be looked at as soon as it comes, rather than when the next picture is due.
+func (p *policy) eager(now time.Time, blocks int) bool { return blocks <= p.small || !p.inMotion(now) }
+
+// change routes a change of that many blocks, at now. within says that some of them lie in what is in motion.
+func (p *policy) change(now time.Time, blocks int, within bool, a audience) route {
 	if blocks > p.small || p.flooded(now, blocks) {
 		p.lastLarge = now
 		return route{video: now}
 	}
 	switch {
-	case !p.eager(now), a.plain > 0:
-		return route{patch: p.eager(now) && a.room > 0, video: now}
+	case p.inMotion(now) && within:
+		return route{video: now}
+	case p.inMotion(now), a.plain > 0:
+		return route{patch: a.room > 0, video: now}
 	case a.lanes > 0 && a.room == 0:
 		return route{video: now} // the link is full: one lane must do
 	}

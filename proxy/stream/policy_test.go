@@ -11,6 +11,7 @@ func TestPolicy(t *testing.T) {
 		blocks int
 		patch  bool
 		lag    time.Duration // of the video
+		within bool          // what is in motion
 	}
 	one := audience{lanes: 1, room: 1}
 	const lag, ms = 200 * time.Millisecond, time.Millisecond
@@ -19,30 +20,32 @@ func TestPolicy(t *testing.T) {
 		audience audience
 		steps    []step
 	}{
-		{"a letter", one, []step{{0, 2, true, lag}}},
-		{"as large as small may be", one, []step{{0, 96, true, lag}}},
-		{"one block more", one, []step{{0, 97, false, 0}}},
-		{"a letter in motion", one, []step{{0, 2000, false, 0}, {99 * ms, 2, false, 0}, {1 * ms, 2, true, lag}}},
-		{"motion goes on", one, []step{{0, 2000, false, 0}, {33 * ms, 1500, false, 0}, {99 * ms, 2, false, 0}}},
-		{"nobody but the recorder", audience{}, []step{{0, 2, false, lag}, {0, 97, false, 0}}},
-		{"a plain viewer alone", audience{plain: 1}, []step{{0, 2, false, 0}}},
-		{"a plain viewer beside", audience{lanes: 1, room: 1, plain: 1}, []step{{0, 2, true, 0}}},
-		{"the link is full", audience{lanes: 2}, []step{{0, 2, false, 0}}},
-		{"one of two links is full", audience{lanes: 2, room: 1}, []step{{0, 2, true, lag}}},
+		{"a letter", one, []step{{0, 2, true, lag, false}}},
+		{"as large as small may be", one, []step{{0, 96, true, lag, false}}},
+		{"one block more", one, []step{{0, 97, false, 0, false}}},
+		{"a letter in motion", one, []step{{0, 2000, false, 0, false}, {99 * ms, 2, false, 0, true}, {1 * ms, 2, true, lag, true}}},
+		{"a letter beside motion", one, []step{{0, 2000, false, 0, false}, {50 * ms, 2, true, 0, false}}},
+		{"a letter beside motion on a full link", audience{lanes: 1}, []step{{0, 2000, false, 0, false}, {50 * ms, 2, false, 0, false}}},
+		{"motion goes on", one, []step{{0, 2000, false, 0, false}, {33 * ms, 1500, false, 0, true}, {99 * ms, 2, false, 0, true}}},
+		{"nobody but the recorder", audience{}, []step{{0, 2, false, lag, false}, {0, 97, false, 0, false}}},
+		{"a plain viewer alone", audience{plain: 1}, []step{{0, 2, false, 0, false}}},
+		{"a plain viewer beside", audience{lanes: 1, room: 1, plain: 1}, []step{{0, 2, true, 0, false}}},
+		{"the link is full", audience{lanes: 2}, []step{{0, 2, false, 0, false}}},
+		{"one of two links is full", audience{lanes: 2, room: 1}, []step{{0, 2, true, lag, false}}},
 		{"many small changes at once", one, []step{
-			{0, 96, true, lag}, {0, 96, true, lag}, {0, 96, true, lag}, {0, 96, true, lag}, {0, 96, false, 0},
+			{0, 96, true, lag, false}, {0, 96, true, lag, false}, {0, 96, true, lag, false}, {0, 96, true, lag, false}, {0, 96, false, 0, false},
 		}},
 		{"as many over time", one, []step{
-			{0, 96, true, lag}, {64 * ms, 96, true, lag}, {64 * ms, 96, true, lag}, {64 * ms, 96, true, lag}, {64 * ms, 96, true, lag},
+			{0, 96, true, lag, false}, {64 * ms, 96, true, lag, false}, {64 * ms, 96, true, lag, false}, {64 * ms, 96, true, lag, false}, {64 * ms, 96, true, lag, false},
 		}},
-		{"small changes again after motion", one, []step{{0, 8000, false, 0}, {100 * ms, 50, true, lag}}},
+		{"small changes again after motion", one, []step{{0, 8000, false, 0, false}, {100 * ms, 50, true, lag, false}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := defaultPolicy
 			now := epoch
 			for i, s := range c.steps {
 				now = now.Add(s.after)
-				got := p.change(now, s.blocks, c.audience)
+				got := p.change(now, s.blocks, s.within, c.audience)
 				if want := (route{s.patch, now.Add(s.lag)}); got != want {
 					t.Errorf("step %d: patch %t, video after %v; want %t, %v", i, got.patch, got.video.Sub(now), s.patch, s.lag)
 				}
@@ -53,14 +56,18 @@ func TestPolicy(t *testing.T) {
 
 func TestPolicyEager(t *testing.T) {
 	p := defaultPolicy
-	if !p.eager(epoch) {
+	const large = 500
+	if !p.eager(epoch, large) {
 		t.Error("not eager before any motion")
 	}
-	p.change(epoch, 500, audience{})
-	if p.eager(epoch.Add(99 * time.Millisecond)) {
+	p.change(epoch, large, false, audience{})
+	if p.eager(epoch.Add(99*time.Millisecond), large) {
 		t.Error("eager in motion")
 	}
-	if !p.eager(epoch.Add(100 * time.Millisecond)) {
+	if !p.eager(epoch.Add(99*time.Millisecond), 2) {
+		t.Error("not eager for a letter in motion")
+	}
+	if !p.eager(epoch.Add(100*time.Millisecond), large) {
 		t.Error("not eager after motion")
 	}
 }
