@@ -84,7 +84,9 @@ func TestRelay(t *testing.T) {
 		return string(b)
 	}
 	require.Contains(t, figures(), "\nvitrine_turn_allocations 1\n")
-	require.Contains(t, figures(), "\nvitrine_turn_relayed_bytes_total{direction=\"to_gateway\"} 5\n")
+	require.Eventually(t, func() bool { // the packet may be faster than the counter
+		return strings.Contains(figures(), "\nvitrine_turn_relayed_bytes_total{direction=\"to_gateway\"} 5\n")
+	}, waitLong, tick)
 
 	require.Equal(t, 204, g.call("POST", "/sessions/"+s.ID+"/terminate", "", nil))
 	require.Contains(t, figures(), "\nvitrine_turn_allocations 0\n")

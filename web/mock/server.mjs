@@ -181,6 +181,11 @@ const routes = [
     },
   ],
   [
+    'GET',
+    '/sessions/:id/ice-servers',
+    ({ id }) => find(id) && { ice_servers: [], ice_transport_policy: 'all' },
+  ],
+  [
     'POST',
     '/sessions/:id/whep',
     ({ id }) => {
