@@ -186,10 +186,16 @@ func (b *browser) picture(testID string) *image.RGBA {
 	if file == "" {
 		return nil
 	}
+	return decodePNG(b.t, file)
+}
+
+// decodePNG decodes a PNG file in base64.
+func decodePNG(t testing.TB, file string) *image.RGBA {
+	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(file)
-	require.NoError(b.t, err)
+	require.NoError(t, err)
 	img, err := png.Decode(bytes.NewReader(raw))
-	require.NoError(b.t, err)
+	require.NoError(t, err)
 	out := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
 	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
 	return out

@@ -1,12 +1,8 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/base64"
 	"fmt"
 	"image"
-	"image/draw"
-	"image/png"
 	"testing"
 	"time"
 
@@ -54,13 +50,7 @@ func (b *browser) seen() *image.RGBA {
 	b.t.Helper()
 	var file string
 	b.do("seen", &file)
-	raw, err := base64.StdEncoding.DecodeString(file)
-	require.NoError(b.t, err)
-	img, err := png.Decode(bytes.NewReader(raw))
-	require.NoError(b.t, err)
-	out := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
-	draw.Draw(out, out.Rect, img, img.Bounds().Min, draw.Src)
-	return out
+	return decodePNG(b.t, file)
 }
 
 // differing counts the pixels in which two pictures of a size differ, and returns what holds them all.

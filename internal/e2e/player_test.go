@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"io"
 	"math"
 	"net"
-	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -79,18 +76,7 @@ func (g *gateway) playBy(p *player, over *link.Link, id, role string) *player {
 	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(g.t, err)
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.read(track) })
-	offer, err := pc.CreateOffer(nil)
-	require.NoError(g.t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	require.NoError(g.t, pc.SetLocalDescription(offer))
-	<-gathered
-	res, err := g.client.Post(g.url+"/api/v1/sessions/"+id+"/whep?role="+role, "application/sdp", strings.NewReader(pc.LocalDescription().SDP))
-	require.NoError(g.t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	require.NoError(g.t, err)
-	require.Equal(g.t, http.StatusCreated, res.StatusCode, "%s", answer)
-	require.NoError(g.t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
+	g.negotiate(pc, id, role)
 	return p
 }
 

@@ -60,6 +60,21 @@ func (g *gateway) watch(id, role string) *viewer {
 		}
 		v.channels[label] = dc
 	}
+	v.location = g.negotiate(pc, id, role)
+	for range cap(open) {
+		select {
+		case <-open:
+		case <-time.After(10 * time.Second):
+			require.Fail(g.t, "a data channel did not open")
+		}
+	}
+	v.flows()
+	return v
+}
+
+// negotiate offers a peer connection to a session, and returns where WHEP put it.
+func (g *gateway) negotiate(pc *webrtc.PeerConnection, id, role string) (location string) {
+	g.t.Helper()
 	offer, err := pc.CreateOffer(nil)
 	require.NoError(g.t, err)
 	gathered := webrtc.GatheringCompletePromise(pc)
@@ -71,17 +86,8 @@ func (g *gateway) watch(id, role string) *viewer {
 	answer, err := io.ReadAll(res.Body)
 	require.NoError(g.t, err)
 	require.Equal(g.t, http.StatusCreated, res.StatusCode, "%s", answer)
-	v.location = res.Header.Get("Location")
 	require.NoError(g.t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}))
-	for range cap(open) {
-		select {
-		case <-open:
-		case <-time.After(10 * time.Second):
-			require.Fail(g.t, "a data channel did not open")
-		}
-	}
-	v.flows()
-	return v
+	return res.Header.Get("Location")
 }
 
 func withMedia(t testing.TB) func(*webrtc.API) {

@@ -43,7 +43,12 @@ func (p *pacer) wait(ctx context.Context, n int, rate float64) error {
 	if delay < pacingStep {
 		return nil
 	}
-	t := time.NewTimer(delay)
+	return sleep(ctx, delay)
+}
+
+// sleep returns the cause when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -128,14 +128,7 @@ func (p *patchPace) wait(ctx context.Context, n, rate int) error {
 	if ahead < pacingStep {
 		return nil
 	}
-	t := time.NewTimer(ahead)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return sleep(ctx, ahead)
 }
 
 // patches serves the patch lane on its data channel, until that or the viewer goes.
