@@ -65,12 +65,14 @@ fuzz: deps-build ## every fuzz target for FUZZTIME (8s), as many at a time as th
 bench: deps-build ## Go benchmarks
 	go test -short -run '^$$' -bench . -benchmem ./codec/... ./proxy/... ./internal/...
 
-# The lines of go test come to standard error, the table to standard output and into OUT. PEER is another gateway's figures.
+# The lines of go test come to standard error, the table to standard output and into OUT. BENCH chooses some of the benchmarks; what
+# takes long is run once, and only when all are. PEER is another gateway's figures.
+BENCH_E2E := VITRINE_BIN=$(CURDIR)/bin/vitrine go test ./internal/e2e -run '^$$' -benchtime 1x -timeout 2h
+
 .PHONY: bench-e2e
-bench-e2e: build deps-test ## COUNT (3) times real desktops and Chromium, in one table, also in OUT=file
-	{ VITRINE_BIN=$(CURDIR)/bin/vitrine go test ./internal/e2e -run '^$$' -bench '$(BENCH)' -skip '/typing-long' -benchtime 1x -count $(COUNT) -timeout 2h 2>&1; \
-	VITRINE_BIN=$(CURDIR)/bin/vitrine go test ./internal/e2e -run '^$$' -bench 'Desktop/typing-long' -benchtime 1x -timeout 30m 2>&1; \
-	go test ./proxy/rdpclient -run '^$$' -bench XRDP -benchtime 1x 2>&1; } | \
+bench-e2e: build deps-test ## real desktops and Chromium COUNT (3) times, in one table, also in OUT=file
+	@{ $(BENCH_E2E) -count $(COUNT) -bench '$(BENCH)' -skip '/typing-long'; \
+	$(if $(filter .,$(BENCH)),$(BENCH_E2E) -bench 'Desktop/typing-long'; go test ./proxy/rdpclient -run '^$$' -bench XRDP -benchtime 1x;) } | \
 	go run ./internal/benchtable -goals testdata/peers/goals.json -peer '$(PEER)' -out '$(OUT)'
 
 .PHONY: generate

@@ -47,6 +47,7 @@ var layout = []table{
 			{title: "anonymous", unit: "worker-anon-MB"},
 			{title: "serve, MB", unit: "serve-MB"},
 			{title: "anonymous", unit: "serve-anon-MB"},
+			{title: "rest of the machine, cores", unit: "other-cores"},
 		},
 	},
 	{
@@ -56,7 +57,7 @@ var layout = []table{
 			{title: "cores", unit: "cores"},
 			{title: "of them workers", unit: "worker-cores"},
 			{title: "serve", unit: "serve-cores"},
-			{title: "rest of the machine", unit: "other-cores"},
+			{title: "rest of the machine, cores", unit: "other-cores"},
 			{title: "frames/s of a session", unit: "frames/s", more: true},
 			{title: "change → egress p50, ms", unit: "ms-p50"},
 			{title: "p95, ms", unit: "ms-p95"},
