@@ -47,7 +47,7 @@ func benchmarkDesktop(b *testing.B, target benchTarget, loads ...workload) {
 	})
 }
 
-// measure runs a workload twice as long as said: first it is watched alone, then with the flipping square.
+// measure watches a workload for a length of time, then with the flipping square beside it.
 func measure(b *testing.B, target benchTarget, w workload, length time.Duration) {
 	const settling, flipping = 3 * time.Second, 12 * time.Second
 	seconds := int((settling + length + flipping).Seconds()) + 10

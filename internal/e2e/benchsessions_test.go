@@ -10,9 +10,10 @@ import (
 )
 
 // BenchmarkSessions scrolls text in several sessions of one gateway at once, each a desktop of 1920×1080 with a player that
-// decodes nothing while the time runs. The players' pictures are decoded afterwards, to find out when a change was at its player.
+// decodes nothing while the time runs. A square flips on each once a second. The players' pictures are decoded afterwards, to find
+// out when a flip was there: at egress, that is.
 //
-//	go test ./internal/e2e -run '^$' -bench Sessions/8 -benchtime 1x
+//	go test ./internal/e2e -run '^$' -bench 'Sessions/^8$' -benchtime 1x
 func BenchmarkSessions(b *testing.B) {
 	for _, sessions := range []int{1, 2, 4, 8, 12} {
 		b.Run(strconv.Itoa(sessions), func(b *testing.B) {

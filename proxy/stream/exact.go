@@ -18,8 +18,6 @@ const (
 
 // exact knows how long each block has been still, and keeps the patches that show still blocks for further viewers.
 type exact struct {
-	after time.Duration // a block is still when it did not change for so long
-
 	cols, rows int
 	changed    []time.Duration // when each block last changed, on the session's clock
 	patchOf    []uint32        // the newest patch that shows the block as it is, of those in cells
@@ -55,12 +53,12 @@ func (e *exact) cellOf(block int) int {
 }
 
 // pick returns the cell in which blocks of stale are still that changed last of all, and those blocks: what somebody works on
-// comes before the wallpaper. Without one it returns a negative cell, and when to look again, zero when there is nothing to wait for.
-func (e *exact) pick(stale *desktop.Damage, now time.Duration) (cell int, rs runs, again time.Duration) {
+// comes before the wallpaper. A block is still when it did not change for the time after. Without one it returns a negative cell, and when to look again, zero when there is nothing to wait for.
+func (e *exact) pick(stale *desktop.Damage, now, after time.Duration) (cell int, rs runs, again time.Duration) {
 	best, latest := -1, time.Duration(-1)
 	stale.Runs(func(y, x0, x1 int) {
 		for block := y*e.cols + x0; block < y*e.cols+x1; block++ {
-			switch at := e.changed[block] + e.after; {
+			switch at := e.changed[block] + after; {
 			case at > now:
 				if again == 0 || at < again {
 					again = at
@@ -74,16 +72,16 @@ func (e *exact) pick(stale *desktop.Damage, now time.Duration) (cell int, rs run
 		return -1, nil, again
 	}
 	cell = e.cellOf(best)
-	return cell, e.still(stale, cell, now), 0
+	return cell, e.still(stale, cell, now-after), 0
 }
 
-// still returns the blocks of stale that lie in the cell and are still.
-func (e *exact) still(stale *desktop.Damage, cell int, now time.Duration) runs {
+// still returns the blocks of stale that lie in the cell and did not change after since.
+func (e *exact) still(stale *desktop.Damage, cell int, since time.Duration) runs {
 	e.picked = e.picked[:0]
 	left, top := cell%e.cellsInRow()*cellCols, cell/e.cellsInRow()*cellRows
 	for y := top; y < min(top+cellRows, e.rows); y++ {
 		for x := left; x < min(left+cellCols, e.cols); x++ {
-			if !stale.Has(x, y) || e.changed[y*e.cols+x]+e.after > now {
+			if !stale.Has(x, y) || e.changed[y*e.cols+x] > since {
 				continue
 			}
 			if n := len(e.picked); n > 0 && e.picked[n-1].Y == int32(y) && e.picked[n-1].X1 == int32(x) {

@@ -42,8 +42,6 @@ type HubConfig struct {
 	RefineAfter time.Duration
 	// IDRInterval is the least time between two IDR pictures; 300 ms when zero.
 	IDRInterval time.Duration
-	// ExactAfter is how long a part of the picture must be still before viewers with a patch lane get it exactly; 150 ms when zero.
-	ExactAfter time.Duration
 	// NewEncoder opens an encoder; h264.NewEncoder when nil.
 	NewEncoder func(h264.Config) (Encoder, error)
 }
@@ -66,9 +64,6 @@ func (c *HubConfig) setDefaults() error {
 	if c.IDRInterval == 0 {
 		c.IDRInterval = 300 * time.Millisecond
 	}
-	if c.ExactAfter == 0 {
-		c.ExactAfter = 150 * time.Millisecond
-	}
 	if c.Origin.IsZero() {
 		c.Origin = time.Now()
 	}
@@ -86,8 +81,8 @@ func (c *HubConfig) setDefaults() error {
 	case c.SharpQP < h264.MinQP || c.CoarsestQP > h264.MaxQP || c.SharpQP > min(c.MotionQP, c.IntraQP) || c.CoarsestQP < max(c.MotionQP, c.IntraQP):
 		return fmt.Errorf("stream: quantisers sharp %d, motion %d, intra %d, coarsest %d are out of order or outside %d to %d",
 			c.SharpQP, c.MotionQP, c.IntraQP, c.CoarsestQP, h264.MinQP, h264.MaxQP)
-	case c.RefineAfter < 0 || c.IDRInterval < 0 || c.ExactAfter < 0:
-		return fmt.Errorf("stream: negative times: refine after %v, IDR interval %v, exact after %v", c.RefineAfter, c.IDRInterval, c.ExactAfter)
+	case c.RefineAfter < 0 || c.IDRInterval < 0:
+		return fmt.Errorf("stream: negative times: refine after %v, IDR interval %v", c.RefineAfter, c.IDRInterval)
 	}
 	return nil
 }
@@ -141,7 +136,6 @@ func NewHub(c HubConfig) (*Hub, error) {
 		},
 		budget: time.Second / time.Duration(c.FPSCap) / budgetShare,
 		policy: defaultPolicy,
-		exact:  exact{after: c.ExactAfter},
 	}
 	return h, nil
 }

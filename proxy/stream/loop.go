@@ -412,6 +412,7 @@ func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
 	}
 	h := l.hub
 	clock := now.Sub(h.origin)
+	after, until := l.policy.still(now)
 	for _, lane := range l.lanes {
 		if lane.stale.Empty() {
 			continue
@@ -420,10 +421,10 @@ func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
 			again = sooner(again, free)
 			continue
 		}
-		cell, rs, at := l.exact.pick(lane.stale, clock)
+		cell, rs, at := l.exact.pick(lane.stale, clock, after)
 		switch {
 		case cell < 0:
-			again = sooner(again, later(h.origin.Add(at), now.Add(exactGap)))
+			again = sooner(again, sooner(until, later(h.origin.Add(at), now.Add(exactGap))))
 		case lane.idle(): // otherwise it tells when it is
 			if p := l.still(cell, rs); p != nil {
 				lane.send(p, rs)

@@ -15,6 +15,9 @@ type policy struct {
 	perSecond int           // … and in the long run
 	motion    time.Duration // for so long after a large change its place is in motion
 	lag       time.Duration // how far the video may be behind the patches
+	// A part of the picture is made exact when it has been still for so long: longer beside motion, which often comes back, and
+	// whose end is soon enough to do it all at once.
+	rest, restInMotion time.Duration
 
 	lastLarge time.Time
 	level     float64 // blocks of small changes of late, at the time of poured
@@ -24,6 +27,7 @@ type policy struct {
 // defaultPolicy is set by judgement: 96 blocks of text take the codec about what x264 takes for a picture. It is yet to be measured.
 var defaultPolicy = policy{
 	small: 96, burst: 400, perSecond: 1500, motion: 100 * time.Millisecond, lag: 200 * time.Millisecond,
+	rest: 150 * time.Millisecond, restInMotion: 400 * time.Millisecond,
 }
 
 // audience is who takes pictures now.
@@ -44,6 +48,15 @@ func (p *policy) inMotion(now time.Time) bool { return now.Sub(p.lastLarge) < p.
 
 // eager tells whether a change of that many blocks is to be looked at as soon as it comes, rather than when the next picture is due.
 func (p *policy) eager(now time.Time, blocks int) bool { return blocks <= p.small || !p.inMotion(now) }
+
+// still is how long a part of the picture must not have changed at now to be made exact, and until when that holds; the zero time
+// when only another change will alter it.
+func (p *policy) still(now time.Time) (after time.Duration, until time.Time) {
+	if p.inMotion(now) {
+		return p.restInMotion, p.lastLarge.Add(p.motion)
+	}
+	return p.rest, time.Time{}
+}
 
 // change routes a change of that many blocks, at now. within says that some of them lie in what is in motion.
 func (p *policy) change(now time.Time, blocks int, within bool, a audience) route {

@@ -71,3 +71,18 @@ func TestPolicyEager(t *testing.T) {
 		t.Error("not eager after motion")
 	}
 }
+
+func TestPolicyStill(t *testing.T) {
+	p := defaultPolicy
+	check := func(when string, now time.Time, after time.Duration, until time.Time) {
+		t.Helper()
+		if gotAfter, gotUntil := p.still(now); gotAfter != after || !gotUntil.Equal(until) {
+			t.Errorf("%s: %v until %v, want %v until %v", when, gotAfter, gotUntil, after, until)
+		}
+	}
+	check("at rest", epoch, p.rest, time.Time{})
+	p.change(epoch, 500, false, audience{})
+	end := epoch.Add(p.motion)
+	check("in motion", end.Add(-1), p.restInMotion, end)
+	check("after motion", end, p.rest, time.Time{})
+}
