@@ -28,3 +28,25 @@ it('does not go negative when a new connection counts from zero', () => {
   meter.reset();
   expect(meter.update([])).toEqual({ latencyMs: null, fps: 0, bitrate: 0 });
 });
+
+it('pings each second while something moves or an answer is due, and less often while all is still', () => {
+  const meter = new FigureMeter();
+  let pings = 0;
+  const seconds = (n: number, bytes: (second: number) => number, answered = true) => {
+    pings = 0;
+    for (let second = 1; second <= n; second++) {
+      if (meter.pingDue()) {
+        pings++;
+        const id = meter.pinged(0);
+        if (answered) meter.ponged(id, 1);
+      }
+      meter.update(report((now += 1000), 0, bytes(second)));
+    }
+    return pings;
+  };
+  let now = 0;
+  expect(seconds(6, (second) => second * 100)).toBe(6);
+  meter.update(report((now += 1000), 0, 600));
+  expect(seconds(9, () => 600)).toBe(3);
+  expect(seconds(6, () => 600, false)).toBe(4);
+});

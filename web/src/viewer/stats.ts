@@ -14,6 +14,9 @@ interface Sample {
   bytes: number;
 }
 
+/** While nothing is shown and every ping was answered, only each so many'th second has a ping: they are all that an idle session costs. */
+const stillPings = 3;
+
 /** Makes rates out of the counters of RTCPeerConnection.getStats. */
 export class FigureMeter {
   private last: Sample | null = null;
@@ -23,11 +26,20 @@ export class FigureMeter {
   /** Pings sent since the last answer. */
   unanswered = 0;
 
+  private waited = 0;
+  private moving = true;
+
+  /** Whether it is time for a ping; asked each second. */
+  pingDue(): boolean {
+    return this.moving || this.unanswered > 0 || ++this.waited >= stillPings;
+  }
+
   /** The id of a ping that is sent now. */
   pinged(now: number): number {
     const id = this.nextPing++;
     this.ping = { id, at: now };
     this.unanswered++;
+    this.waited = 0;
     return id;
   }
 
@@ -59,6 +71,7 @@ export class FigureMeter {
     this.last = sample;
     const seconds = last ? (sample.at - last.at) / 1000 : 0;
     if (!last || seconds <= 0) return { latencyMs, fps: 0, bitrate: 0 };
+    this.moving = sample.bytes !== last.bytes;
     return {
       latencyMs,
       fps: Math.max(0, sample.frames - last.frames) / seconds,
@@ -72,6 +85,7 @@ export class FigureMeter {
     this.ping = null;
     this.pingMs = null;
     this.unanswered = 0;
+    this.moving = true;
   }
 }
 

@@ -358,7 +358,8 @@ export class Viewer {
       void this.onLost();
       return;
     }
-    if (this.greeted) peer.sendControl({ t: 'ping', id: this.meter.pinged(performance.now()) });
+    if (this.greeted && this.meter.pingDue())
+      peer.sendControl({ t: 'ping', id: this.meter.pinged(performance.now()) });
     const report = await peer.getStats();
     if (this.peer !== peer) return;
     const stats: Record<string, unknown>[] = [];
