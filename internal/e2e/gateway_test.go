@@ -183,6 +183,7 @@ type session struct {
 	} `json:"viewers"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at"`
+	Frames    int        `json:"frames"` // encoded so far
 }
 
 type recording struct {
