@@ -31,13 +31,13 @@ func benchmarkDesktop(b *testing.B, target benchTarget, loads ...workload) {
 	for _, w := range loads {
 		b.Run(w.name, func(b *testing.B) {
 			for b.Loop() {
-				measure(b, target, w, 12*time.Second)
+				measure(b, target, w, 10*time.Second)
 			}
 		})
 	}
 	b.Run("connect", func(b *testing.B) { // from the click to the picture
 		for b.Loop() {
-			measureConnect(b, target, 7)
+			measureConnect(b, target, 5)
 		}
 	})
 	b.Run("first-frame", func(b *testing.B) { // the same without the browser
@@ -49,7 +49,7 @@ func benchmarkDesktop(b *testing.B, target benchTarget, loads ...workload) {
 
 // measure watches a workload for a length of time, then with the flipping square beside it.
 func measure(b *testing.B, target benchTarget, w workload, length time.Duration) {
-	const settling, flipping = 3 * time.Second, 12 * time.Second
+	const settling, flipping = 3 * time.Second, 10 * time.Second
 	seconds := int((settling + length + flipping).Seconds()) + 10
 	d := newBenchDesktop(b, target)
 	seen := d.browse(d.session.ID, seconds+30)

@@ -25,7 +25,7 @@ func BenchmarkSessions(b *testing.B) {
 }
 
 func measureSessions(b *testing.B, sessions int) {
-	const seconds = 12
+	const seconds = 10
 	desktops := newBenchDesktops(b, tigerVNC, sessions)
 	var players []*player
 	for _, d := range desktops {
@@ -80,7 +80,7 @@ func BenchmarkViewers(b *testing.B) {
 }
 
 func measureViewers(b *testing.B, viewers int) figures {
-	const seconds = 12
+	const seconds = 10
 	d := newBenchDesktop(b, tigerVNC)
 	var watching []*viewer
 	for range viewers {
