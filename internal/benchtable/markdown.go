@@ -15,7 +15,7 @@ func render(w *strings.Builder, m *measured, goals, peer *reference) {
 		t.render(w, m, goals, peer)
 	}
 	others(w, m)
-	fmt.Fprintf(w, "Medians of %d runs.", m.runs)
+	fmt.Fprintf(w, "Medians; runs of each: %d, of what takes long one.", m.runs)
 	if goals.Name != "" {
 		fmt.Fprintf(w, " Bold: the goal is missed.")
 	}
