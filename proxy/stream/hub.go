@@ -36,7 +36,7 @@ type HubConfig struct {
 	// MaxBitrate is the rate aimed at while SetTarget asks for no less, in bits per second; 16 million when zero.
 	MaxBitrate int
 	// SharpQP codes still pictures and small changes, MotionQP large changes, IntraQP IDR pictures; CoarsestQP is the floor when
-	// the rate is short. 14, 29, 18 and 38 when zero; SharpQP ≤ IntraQP ≤ CoarsestQP and SharpQP ≤ MotionQP ≤ CoarsestQP.
+	// the rate is short. 14, 30, 18 and 38 when zero; SharpQP ≤ IntraQP ≤ CoarsestQP and SharpQP ≤ MotionQP ≤ CoarsestQP.
 	SharpQP, MotionQP, IntraQP, CoarsestQP int
 	// RefineAfter is how long the picture must be without large changes before it is sharpened; 250 ms when zero.
 	RefineAfter time.Duration
@@ -53,7 +53,7 @@ func (c *HubConfig) setDefaults() error {
 	for _, d := range []struct {
 		v   *int
 		def int
-	}{{&c.FPSCap, 30}, {&c.MaxBitrate, 16_000_000}, {&c.SharpQP, 14}, {&c.MotionQP, 29}, {&c.IntraQP, 18}, {&c.CoarsestQP, 38}} {
+	}{{&c.FPSCap, 30}, {&c.MaxBitrate, 16_000_000}, {&c.SharpQP, 14}, {&c.MotionQP, 30}, {&c.IntraQP, 18}, {&c.CoarsestQP, 38}} {
 		if *d.v == 0 {
 			*d.v = d.def
 		}

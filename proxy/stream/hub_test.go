@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vitrine-psm/vitrine/codec/h264"
+	"github.com/vitrine-psm/vitrine/proxy/desktop"
 )
 
 func TestFirstPictureDoesNotWait(t *testing.T) {
@@ -693,7 +694,9 @@ func TestRecordingShowsLettersInTime(t *testing.T) {
 
 // TestStarvedViewerAsksEverMoreRarely: a viewer whose link carries next to nothing costs the others few IDR pictures.
 func TestStarvedViewerAsksEverMoreRarely(t *testing.T) {
-	inBubble(t, nil, func(r *rig) {
+	all := image.Rect(0, 0, 96, 96)
+	small := func(c *HubConfig) { c.Framebuffer, _ = desktop.NewFramebuffer(all.Max) }
+	inBubble(t, small, func(r *rig) {
 		good, starved := &collector{}, &collector{gate: make(chan struct{})}
 		r.serve(r.ctx, good, 60, DropToIDR)
 		r.serve(r.ctx, starved, 10, DropToIDR)
@@ -709,7 +712,7 @@ func TestStarvedViewerAsksEverMoreRarely(t *testing.T) {
 			}
 		}()
 		for i := range 30 * 60 { // a minute of motion
-			r.paint(whole, byte(i))
+			r.paint(all, byte(i))
 			r.pass(time.Second / 30)
 		}
 		idrs := r.hub.Stats().IDRs - before
