@@ -130,7 +130,7 @@ func (v *viewer) inputLoop(ctx context.Context) {
 			v.s.acting.Unlock()
 		case <-v.bwe.changed:
 			if v.control.Load() && v.s.cfg.OnEstimate != nil {
-				v.s.cfg.OnEstimate(v.bwe.estimate())
+				v.s.cfg.OnEstimate(v.bandwidth())
 			}
 		case <-ctx.Done():
 			return

@@ -43,6 +43,7 @@ type sentState struct {
 	done       time.Time // when it was sent
 	last       uint16    // sequence number of its last packet
 	idr        time.Time // when the last IDR picture was sent
+	late       lateness
 }
 
 var _ webrtc.TrackLocal = (*track)(nil)
@@ -108,7 +109,10 @@ var errUnbound = errors.New("webrtc: the video track is closed")
 func (t *track) write(ctx context.Context, au *h264.AccessUnit) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.setSent(func(s *sentState) { s.sending, s.sendingIDR, s.began = true, au.IDR, time.Now() })
+	t.setSent(func(s *sentState) {
+		s.sending, s.sendingIDR, s.began = true, au.IDR, time.Now()
+		s.late.observe(s.began, au.PTS)
+	})
 	defer t.setSent(func(s *sentState) {
 		if s.done = time.Now(); s.sendingIDR {
 			s.idr = s.done

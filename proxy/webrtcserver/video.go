@@ -23,6 +23,7 @@ type sink struct {
 	v    *viewer
 	size image.Point     // last told to the browser
 	sent chan<- struct{} // capacity 1: a picture went out
+	late bool            // pictures leave late
 }
 
 var _ stream.Sink = (*sink)(nil)
@@ -35,7 +36,18 @@ func (k *sink) WriteUnit(ctx context.Context, au *h264.AccessUnit) error {
 	}
 	err := k.v.track.write(ctx, au)
 	signal(k.sent)
+	state := k.v.track.state()
+	if late := state.late.share() < 1; late || k.late {
+		k.late = late
+		signal(k.v.bwe.changed)
+	}
 	return err
+}
+
+// bandwidth is what the stream may take of the link, in bits a second.
+func (v *viewer) bandwidth() int {
+	state := v.track.state()
+	return int(float64(v.bwe.estimate()) * state.late.share())
 }
 
 // video sends pictures until ctx ends or there are no more. The latter is the session's end, which the viewer
