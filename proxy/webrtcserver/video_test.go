@@ -1,6 +1,7 @@
 package webrtcserver
 
 import (
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -133,8 +134,8 @@ func withLoss(drop func(b []byte) bool) (*lossyConn, func(*Config)) {
 }
 
 func TestLostPacketsAreSentAgain(t *testing.T) {
-	n := 0
-	conn, lossy := withLoss(func([]byte) bool { n++; return n%9 == 5 }) // retransmissions as well
+	rng := rand.New(rand.NewPCG(1, 1))
+	conn, lossy := withLoss(func([]byte) bool { return rng.IntN(12) == 0 }) // retransmissions as well
 	s := newSession(t, lossy)
 	b := s.join(alice, RoleView)
 	first := unit(0, 12, 4, 20, 900)
