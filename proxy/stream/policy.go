@@ -24,7 +24,9 @@ type policy struct {
 	poured    time.Time
 }
 
-// defaultPolicy is set by judgement: 96 blocks of text take the codec about what x264 takes for a picture. It is yet to be measured.
+// defaultPolicy: 96 blocks take the codec 0.1 to 0.25 ms as text, 0.6 ms and 33 KB as a photo (BenchmarkAppend in codec/tile, three quarters
+// of its 128 blocks); x264 takes some 3 ms for a picture in which anything changed. 1500 blocks a second of text are then 4 ms. The times
+// are judgement: motion outlasts two pictures, lag leaves the recording a margin to its 250 ms.
 var defaultPolicy = policy{
 	small: 96, burst: 400, perSecond: 1500, motion: 100 * time.Millisecond, lag: 200 * time.Millisecond,
 	rest: 150 * time.Millisecond, restInMotion: 400 * time.Millisecond,
