@@ -187,6 +187,7 @@ func TestLossyLink(t *testing.T) {
 	bad := link.Conditions{Loss: 0.05, Delay: 50 * time.Millisecond}
 	d.links[0].Set(bad)
 	far.connect()
+	time.Sleep(4 * time.Second) // a picture may come seconds before the channels whose first packets were lost: SCTP's timeout is one second
 	far.b.mouse(60, 60, "left")
 	far.b.typeText("over a bad link\n")
 	waitFile(t, typed, "over a bad link\n")
