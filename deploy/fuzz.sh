@@ -22,9 +22,10 @@ targets=$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' "$@" |
 	exit 1
 }
 printf 'fuzz: %s targets for %s each\n' "$(printf '%s\n' "$targets" | wc -l)" "$FUZZTIME"
-printf '%s\n' "$targets" | cut -d ' ' -f 1 | sort -u | while read -r package; do
-	go test -c -fuzz=. -o "$BUILT/$(printf %s "$package" | tr / -).test" "./$package"
-done
+# Linking takes one core: so as many at a time as there are.
+# shellcheck disable=SC2016 # expanded by the inner shell
+printf '%s\n' "$targets" | cut -d ' ' -f 1 | sort -u | xargs -P "$(nproc)" -n 1 sh -c '
+	go test -c -fuzz=. -o "$BUILT/$(printf %s "$0" | tr / -).test" "./$0" || exit 255'
 
 # Go's engine sometimes reports its own deadline as the failure of a target: without a failing input there is none.
 # shellcheck disable=SC2016 # expanded by the inner shell

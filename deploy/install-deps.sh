@@ -2,19 +2,22 @@
 # Installs what building, testing or linting Vitrine needs and is not there yet, on Debian 12 or 13, as root
 # or with sudo. Presumed: Go 1.26, make, git. What is built from source goes to the user's cache folder.
 #
-# usage: deploy/install-deps.sh build|web|lint|test ...
+# usage: deploy/install-deps.sh build|web|lint|test|vault ...
+# vault, which nothing else asks for, builds HashiCorp's server for the tests that need a real one: ten minutes on two cores.
 set -eu
 
 NODE_AT_LEAST=20.19
 NODE_PACKAGE=node@22
 NPM_PACKAGE=npm@11
 GOLANGCI_LINT=v2.15.0
+PEBBLE=v2.8.0
+VAULT=v1.19.0
 MINIO_COMMIT=7aac2a2c5b7c
 MINIO_MODULE=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
 
 BUILD_PACKAGES="gcc libc6-dev pkg-config libx264-dev"
 TEST_PACKAGES="chromium dbus-daemon ffmpeg fonts-dejavu-core gnome-remote-desktop imagemagick iproute2 krb5-admin-server
-	krb5-kdc mutter openbox openssl pipewire procps python3-xlib tigervnc-standalone-server weston wireplumber
+	krb5-kdc mutter openbox openssl pipewire postgresql procps python3-xlib remmina remmina-plugin-rdp rsyslog rsyslog-openssl slapd tesseract-ocr tesseract-ocr-eng tigervnc-standalone-server weston wireplumber
 	x11-apps x11-utils x11-xserver-utils x11vnc xauth xclip xdotool xorgxrdp xrdp xsel xterm xvfb xwayland"
 # FreeRDP's client, server and tools carry the number of their version.
 # shellcheck source=/dev/null
@@ -23,7 +26,7 @@ case $(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}") in
 *) TEST_PACKAGES="$TEST_PACKAGES freerdp3-dev freerdp3-shadow-x11 freerdp3-x11 winpr3-utils" ;;
 esac
 # What those packages would have the machine run at each start. Tests start their own.
-TEST_SERVICES="krb5-admin-server krb5-kdc xrdp xrdp-sesman"
+TEST_SERVICES="krb5-admin-server krb5-kdc postgresql rsyslog slapd xrdp xrdp-sesman"
 # Debian asks this program before it starts a service; usually there is none.
 POLICY=/usr/sbin/policy-rc.d
 
@@ -121,7 +124,22 @@ go_install() {
 	GOBIN=$cache/bin/$1 GOFLAGS="" go install "$2" >&2
 }
 
-[ $# -gt 0 ] || die "usage: $0 build|web|lint|test ..."
+# vault_install builds internal/testbed/vaultserver once, in a copy: as a module within this one, tools would stumble over it.
+vault_install() {
+	program=$cache/bin/vaultserver-$VAULT/vaultserver
+	[ -x "$program" ] && return 0
+	have go || die "Go 1.26 is presumed, but there is no go command"
+	say "building HashiCorp Vault $VAULT (once)"
+	mkdir -p "$cache/bin/vaultserver-$VAULT"
+	copy=$(mktemp -d)
+	for file in go.mod main.go; do
+		cp "$(dirname "$0")/../internal/testbed/vaultserver/$file.in" "$copy/$file"
+	done
+	(cd "$copy" && GOFLAGS="-mod=mod -trimpath" go build -o "$program" .) >&2
+	rm -rf "$copy"
+}
+
+[ $# -gt 0 ] || die "usage: $0 build|web|lint|test|vault ..."
 for group in "$@"; do
 	case $group in
 	build)
@@ -134,10 +152,12 @@ for group in "$@"; do
 		# shellcheck disable=SC2086
 		apt_install $TEST_PACKAGES
 		go_install "minio-$MINIO_COMMIT" "$MINIO_MODULE"
+		go_install "pebble-$PEBBLE" "github.com/letsencrypt/pebble/v2/cmd/pebble@$PEBBLE"
 		if [ "$(id -u)" = 0 ] && [ ! -d /tmp/.X11-unix ]; then
 			mkdir -m 1777 /tmp/.X11-unix
 		fi
 		;;
-	*) die "unknown group $group: want build, web, lint or test" ;;
+	vault) vault_install ;;
+	*) die "unknown group $group: want build, web, lint, test or vault" ;;
 	esac
 done

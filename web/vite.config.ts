@@ -27,5 +27,10 @@ export default defineConfig({
     strictPort: true,
     proxy: { '/api': { target: process.env.VITRINE_API ?? 'http://127.0.0.1:14600' } },
   },
-  test: { environment: 'jsdom', setupFiles: ['src/testing/setup.ts'], include: ['src/**/*.test.{ts,tsx}'] },
+  test: {
+    environment: 'jsdom',
+    setupFiles: ['src/testing/setup.ts'],
+    include: ['src/**/*.test.{ts,tsx}'],
+    testTimeout: 20_000,
+  },
 });

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vitrine-psm/vitrine/internal/ocr"
 	"github.com/vitrine-psm/vitrine/internal/target"
 )
 
@@ -19,8 +20,13 @@ func newConfigCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if _, err := target.NewRepository(cfg.Targets); err != nil {
+				if err := target.CheckConfigured(cfg.Targets); err != nil {
 					return err
+				}
+				if c := cfg.OCR; c.Enabled {
+					if _, err := ocr.Look(cmd.Context(), c.Program, c.Languages); err != nil {
+						fmt.Fprintf(cmd.ErrOrStderr(), "Note: text on screens cannot be read here (%v); sessions that a policy obliges to it (@ocr) will be refused.\n", err)
+					}
 				}
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), "The configuration is valid.")
 				return err

@@ -20,6 +20,9 @@ import (
 	"github.com/vitrine-psm/vitrine/web"
 )
 
+// demoNativePort is where native clients are let in, or the next free port.
+const demoNativePort = 3389
+
 // demoPorts is how many ports are tried from the wished one on.
 const demoPorts = 50
 
@@ -56,7 +59,12 @@ func demo(cmd *cobra.Command, data string, port int, verbose bool) error {
 		return err
 	}
 	defer desktop.Close()
-	cfg, err := demoConfig(data, desktop.Addr().String(), verbose)
+	native, err := listenFrom(demoNativePort)
+	if err != nil {
+		return err
+	}
+	defer native.Close()
+	cfg, err := demoConfig(data, desktop.Addr().String(), native.Addr().String(), verbose)
 	if err != nil {
 		return err
 	}
@@ -72,18 +80,16 @@ func demo(cmd *cobra.Command, data string, port int, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	g, err := serve.Open(cmd.Context(), serve.Options{Config: cfg, Console: web.Dist(), Version: version(), Logger: log, Listener: l})
+	g, err := serve.Open(cmd.Context(), serve.Options{Config: cfg, Console: web.Dist(), Version: version(), Logger: log, Listener: l, NativeListener: native})
 	if err != nil {
 		return err
 	}
-	password := g.FirstPassword
-	if password == "" {
-		// Nobody remembers the password of a demo.
-		if password, err = g.ResetFirstUser(cmd.Context()); err != nil {
-			return errors.Join(err, g.Close())
-		}
+	// Nobody remembers the password of a demo.
+	password, err := g.ResetFirstUser(cmd.Context())
+	if err != nil {
+		return errors.Join(err, g.Close())
 	}
-	printBanner(cmd.OutOrStdout(), g.URL(), password, data)
+	printBanner(cmd.OutOrStdout(), g.URL(), g.NativeAddress(), password, data)
 	group, ctx := errgroup.WithContext(cmd.Context())
 	// The desktop stays until the sessions on it have ended.
 	desktopCtx, stopDesktop := context.WithCancel(context.WithoutCancel(ctx))
@@ -96,7 +102,7 @@ func demo(cmd *cobra.Command, data string, port int, verbose bool) error {
 }
 
 // demoConfig is a configuration for loopback only.
-func demoConfig(data, desktop string, verbose bool) (*config.Config, error) {
+func demoConfig(data, desktop, rdp string, verbose bool) (*config.Config, error) {
 	level := "warn"
 	if verbose {
 		level = "debug"
@@ -104,6 +110,7 @@ func demoConfig(data, desktop string, verbose bool) (*config.Config, error) {
 	yaml := fmt.Sprintf(`
 data_dir: %q
 media: {bind: 127.0.0.1}
+native: {listen: %q, nla_listen: "127.0.0.1:0"}
 log: {level: %s}
 targets:
   - id: demo
@@ -113,7 +120,7 @@ targets:
     address: %q
     tls: {mode: "off"}
     tags: [demo]
-`, data, level, desktop)
+`, data, rdp, level, desktop)
 	abs, err := filepath.Abs(".")
 	if err != nil {
 		return nil, err
@@ -131,16 +138,17 @@ func listenFrom(port int) (net.Listener, error) {
 	}
 }
 
-func printBanner(w io.Writer, url, password, data string) {
+func printBanner(w io.Writer, url, rdp, password, data string) {
 	fmt.Fprintf(w, `
   Vitrine %s · demo
 
     console   %s
     user      %s
     password  %s
+    RDP       %s    by a file from the console, or: xfreerdp /v:%[5]s /u:%[3]s /sec:tls
 
-  Recordings are kept in %s
+  Recordings are kept in %[6]s
   Ctrl-C ends it.
 
-`, version(), url, identity.FirstUser, password, data)
+`, version(), url, identity.FirstUser, password, rdp, data)
 }

@@ -3,4 +3,4 @@ package main
 import "github.com/spf13/cobra"
 
 // extraCommands are the commands that are not for people.
-func extraCommands() []*cobra.Command { return []*cobra.Command{newWorkerCommand()} }
+func extraCommands() []*cobra.Command { return []*cobra.Command{newWorkerCommand(), newOCRCommand()} }

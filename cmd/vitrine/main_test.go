@@ -12,6 +12,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script: the command line as people use it, from the outside.
 func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program dozens of times, which hashes passwords as it does for people")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -25,6 +28,7 @@ func TestScripts(t *testing.T) {
 			"trust":   trust,
 			"waitfor": waitFor,
 			"get":     get,
+			"setup":   setup,
 		},
 	})
 }

@@ -21,8 +21,10 @@ func newRootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newServeCommand(), newDemoCommand(), newConfigCommand(), newUserCommand(), newTargetCommand(),
-		newVerifyCommand(), newExportCommand(), newVersionCommand(),
+		newServeCommand(), newDemoCommand(), newConfigCommand(), newUserCommand(), newGroupCommand(), newTokenCommand(), newPolicyCommand(), newTargetCommand(),
+		newApplyCommand(), newSecretsCommand(),
+		newVerifyCommand(), newAuditCommand(), newExportCommand(), newEvidenceCommand(), newVersionCommand(),
+		newAccessCommand(), newBackupCommand(), newRestoreCommand(), newSearchCommand(), newDetectCommand(),
 	)
 	root.AddCommand(extraCommands()...)
 	return root

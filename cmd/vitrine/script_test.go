@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
 	"github.com/vitrine-psm/vitrine/internal/objectstore"
 	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/signkey"
 	"github.com/vitrine-psm/vitrine/internal/store"
 )
 
@@ -40,11 +42,14 @@ func record(t *testing.T, ts *testscript.TestScript, neg bool, args []string) {
 	for i := range 10 {
 		ts.Check(rec.WriteUnit(ctx, clip.Unit(time.Duration(i)*time.Second)))
 	}
+	ts.Check(rec.Event(recording.TextEvent{Actor: "ann", Text: "ls -l\nhistory -c\n"}))
 	ts.Check(rec.Seal(recording.EndReason{Code: "test"}))
 	store, err := objectstore.OpenDisk(ts.MkAbs(args[0]))
 	ts.Check(err)
 	defer store.Close()
-	up := recording.NewUploader(spool, store, slog.New(slog.DiscardHandler), recording.UploaderOptions{
+	key, err := signkey.Open(ts.MkAbs("data/evidence.key"), "vitrine")
+	ts.Check(err)
+	up := recording.NewUploader(spool, store, key, slog.New(slog.DiscardHandler), recording.UploaderOptions{
 		OnState: func(_ string, s recording.State) {
 			if s.Sealed {
 				cancel()
@@ -96,6 +101,21 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never matched %s:\n%s", args[0], args[1], content)
+}
+
+// setup URL CODE USER PASSWORD makes the first user.
+func setup(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 4 {
+		ts.Fatalf("usage: setup URL CODE USER PASSWORD")
+	}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	body := fmt.Sprintf(`{"code":%q,"username":%q,"password":%q}`, args[1], args[2], args[3])
+	res, err := client.Post(args[0]+"/api/v1/setup", "application/json", strings.NewReader(body))
+	ts.Check(err)
+	defer res.Body.Close()
+	if ok := res.StatusCode < 400; ok == neg {
+		ts.Fatalf("set-up: %s", res.Status)
+	}
 }
 
 // get URL [USER PASSWORD] prints the body of an answer, after signing in when asked to.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vitrine-psm/vitrine/internal/identity"
 	"github.com/vitrine-psm/vitrine/internal/serve"
 	"github.com/vitrine-psm/vitrine/web"
 )
@@ -18,7 +17,7 @@ func newServeCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the gateway",
 		Long: "Runs the gateway until SIGINT or SIGTERM, then ends the sessions in good order.\n" +
-			"At the first start it makes the user " + identity.FirstUser + " and prints a random password once.",
+			"As long as there is no user it prints a code, with which the console's set-up page makes the first administrator.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(cmd)
@@ -33,8 +32,8 @@ func newServeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if g.FirstPassword != "" {
-				printFirstPassword(cmd.OutOrStdout(), g)
+			if g.SetupCode != "" {
+				printSetup(cmd.OutOrStdout(), g)
 			}
 			return errors.Join(g.Run(cmd.Context()), g.Close())
 		},
@@ -43,8 +42,8 @@ func newServeCommand() *cobra.Command {
 	return cmd
 }
 
-// printFirstPassword shows the password the one time it is known. It is for a person, not for the log.
-func printFirstPassword(w io.Writer, g *serve.Gateway) {
-	fmt.Fprintf(w, "\n  First start. Sign in at %s as %s with the password\n\n      %s\n\n  It is not shown again; `vitrine user passwd %s` sets another.\n\n",
-		g.URL(), identity.FirstUser, g.FirstPassword, identity.FirstUser)
+// printSetup shows the set-up code. It is for a person, not for the log.
+func printSetup(w io.Writer, g *serve.Gateway) {
+	fmt.Fprintf(w, "\n  There is no user yet. Open %s/setup and make the first with the code\n\n      %s\n\n  It works once and until the gateway stops; the next start prints another.\n\n",
+		g.URL(), g.SetupCode)
 }

@@ -21,16 +21,17 @@ import (
 //
 // Each segment becomes an mdat and a chunk. The Movie keeps 8 bytes a picture until the end.
 type Movie struct {
-	inits   []Init // the largest last: some players take the track's shape from the last description
-	entry   []uint32
-	offset  uint64 // bytes made so far
-	start   uint64 // of the first sample, ticks
-	end     uint64 // of the last one
-	stts    mp4.SttsBox
-	stsz    mp4.StszBox
-	stss    mp4.StssBox
-	stsc    mp4.StscBox
-	offsets mp4.Co64Box
+	inits    []Init // the largest last: some players take the track's shape from the last description
+	entry    []uint32
+	offset   uint64 // bytes made so far
+	start    uint64 // of the first sample, ticks
+	end      uint64 // of the last one
+	stts     mp4.SttsBox
+	stsz     mp4.StszBox
+	stss     mp4.StssBox
+	stsc     mp4.StscBox
+	offsets  mp4.Co64Box
+	segments []MovieSegment
 }
 
 // NewMovie begins a movie of the given sizes.
@@ -56,7 +57,7 @@ func NewMovie(inits []Init) (*Movie, error) {
 	return m, nil
 }
 
-// Header returns the file's beginning. It must be called first.
+// Header returns the file's beginning. It, or Resume, must be called first.
 func (m *Movie) Header() ([]byte, error) {
 	return m.count(encodeBoxes(mp4.NewFtyp("isom", 0, []string{"isom", "avc1", "mp41"})))
 }
@@ -99,9 +100,9 @@ func (m *Movie) AppendSegment(dst, b []byte, init int) ([]byte, error) {
 		return dst[:before], fmt.Errorf("%w: segment of %d samples, %d bytes", ErrFormat, samples, size)
 	}
 	binary.BigEndian.PutUint32(dst[before:], uint32(size))
-	m.offsets.ChunkOffset = append(m.offsets.ChunkOffset, m.offset+boxHeader)
+	seg := MovieSegment{Offset: m.offset + boxHeader, Samples: samples, Entry: m.entry[init]}
 	m.offset += uint64(size)
-	return dst, m.stsc.AddEntry(uint32(len(m.offsets.ChunkOffset)), samples, m.entry[init])
+	return dst, m.enter(seg)
 }
 
 // addSamples enters a fragment's samples into the tables. A gap before it, which only a power cut leaves, lengthens

@@ -156,6 +156,7 @@ func NewEncoder(c Config) (*Encoder, error) {
 		defer free(ce)
 		return nil, fmt.Errorf("h264: x264 refuses %d×%d: %s", c.Width, c.Height, C.GoString(&ce.message[0]))
 	}
+	opened.Add(1)
 	e := &Encoder{e: ce, cols: w / pixel.BlockSize, logger: c.Logger, first: true}
 	if e.logger == nil {
 		e.logger = slog.New(slog.DiscardHandler)
@@ -180,6 +181,12 @@ func NewEncoder(c Config) (*Encoder, error) {
 
 // live counts encoders whose C memory is not yet freed.
 var live atomic.Int64
+
+// opened counts encoders that were opened, whoever asked for them.
+var opened atomic.Uint64
+
+// Opened returns how many encoders this process has opened so far.
+func Opened() uint64 { return opened.Load() }
 
 func free(e *C.vx_encoder) {
 	live.Add(-1)

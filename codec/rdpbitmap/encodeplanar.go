@@ -1,6 +1,37 @@
 package rdpbitmap
 
-import "github.com/vitrine-psm/vitrine/codec/pixel"
+import (
+	"bytes"
+	"slices"
+
+	"github.com/vitrine-psm/vitrine/codec/pixel"
+)
+
+// PlanarOpaque is Planar with an alpha plane that says that all is opaque, for clients that do not take bitmaps without one.
+func (e *Encoder) PlanarOpaque(out []byte, p pixel.BGRX, bottomUp bool) ([]byte, error) {
+	start := len(out)
+	out, err := e.Planar(out, p, bottomUp)
+	if err != nil {
+		return out, err
+	}
+	e.opaque = e.opaque[:0]
+	if out[start]&planarRLE != 0 {
+		row := grow(e.deltas, p.Width)
+		for y := range p.Height {
+			for x := range row {
+				row[x] = 0xff
+				if y > 0 {
+					row[x] = 0 // the same as above
+				}
+			}
+			e.opaque = appendPlanarRow(e.opaque, row)
+		}
+	} else {
+		e.opaque = append(e.opaque, bytes.Repeat([]byte{0xff}, p.Width*p.Height)...)
+	}
+	out[start] &= planarRLE // without planarNoAlpha
+	return slices.Insert(out, start+1, e.opaque...), nil
+}
 
 // Planar appends the picture in RDP 6.0 bitmap compression ([MS-RDPEGDI] 2.2.2.5.1): red, green and blue
 // without loss or alpha, as RLE planes or, where those would be longer, as they are.

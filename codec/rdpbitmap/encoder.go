@@ -11,6 +11,7 @@ import (
 type Encoder struct {
 	pixels []uint32 // of the whole bitmap, in the order of the data
 	deltas []byte
+	opaque []byte // an alpha plane
 }
 
 // Interleaved appends the picture in Interleaved RLE ([MS-RDPBCGR] 2.2.9.1.1.3.1.2.4) of 15, 16 or 24 bits a

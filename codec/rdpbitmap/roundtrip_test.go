@@ -23,6 +23,7 @@ var methods = []method{
 	{"interleaved16", 16, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Interleaved(nil, p, 16) }, (*Decoder).Interleaved, true},
 	{"interleaved24", 24, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Interleaved(nil, p, 24) }, (*Decoder).Interleaved, true},
 	{"planar", 0, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Planar(nil, p, false) }, (*Decoder).Planar, false},
+	{"planarOpaque", 0, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.PlanarOpaque(nil, p, true) }, (*Decoder).Planar, true},
 	{"planarUp", 0, func(e *Encoder, p pixel.BGRX) ([]byte, error) { return e.Planar(nil, p, true) }, (*Decoder).Planar, true},
 }
 
@@ -91,7 +92,7 @@ func TestSizes(t *testing.T) {
 	const w, h = 640, 480
 	limits := map[string][2]float64{ // share of the uncompressed size: desktop, noise
 		"interleaved15": {0.40, 1.001}, "interleaved16": {0.40, 1.001}, "interleaved24": {0.40, 1.001},
-		"planar": {0.40, 1.0001}, "planarUp": {0.40, 1.0001},
+		"planar": {0.40, 1.0001}, "planarOpaque": {0.42, 1.3335}, "planarUp": {0.40, 1.0001},
 	}
 	for _, m := range methods {
 		for i, make := range []func(w, h int) pixel.BGRX{desktop, pictures[len(pictures)-1].make} {

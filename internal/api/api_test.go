@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,9 @@ func TestEndpoints(t *testing.T) {
 	}{
 		{name: "me", req: request{method: "GET", path: "/me"}, status: 200, has: []string{`"username":"alice"`, `"connect"`, `"export"`}},
 		{name: "targets", req: request{method: "GET", path: "/targets"}, status: 200, has: []string{`"id":"bare"`, `"tags":["a","b"]`, `"tags":[]`}},
-		{name: "targets denied", req: request{method: "GET", path: "/targets"}, setup: deny(policy.Connect), status: 200, has: []string{`"targets":[]`}},
+		{name: "targets denied", req: request{method: "GET", path: "/targets"}, setup: deny(policy.Connect, policy.ManageTargets, policy.RequestAccess, policy.BreakGlass), status: 200, has: []string{`"targets":[]`}},
+		{name: "invisible target", req: request{method: "GET", path: "/targets/desk"}, setup: deny(policy.Connect, policy.ManageTargets, policy.RequestAccess, policy.BreakGlass), status: 404, code: "target_not_found"},
+		{name: "session on an invisible target", req: request{method: "POST", path: "/sessions", body: `{"target_id":"desk"}`}, setup: deny(policy.Connect, policy.ManageTargets, policy.RequestAccess, policy.BreakGlass), status: 404, code: "target_not_found"},
 		{name: "targets and their certificates", req: request{method: "GET", path: "/targets"}, status: 200, has: []string{`"protocol":"rdp"`, `"certificate":{"trust":"first_use"}`, `"certificate":{"trust":"verify"}`}},
 		{name: "certificate known", req: request{method: "GET", path: "/targets"}, setup: trust, status: 200, has: []string{`"fingerprint":"abab`, `"first_seen":"2026-`}},
 		{name: "forget certificate", req: request{method: "DELETE", path: "/targets/win/certificate"}, setup: trust, status: 204},
@@ -85,11 +88,36 @@ func TestEndpoints(t *testing.T) {
 		{name: "another's session denied", req: request{method: "GET", path: "/sessions/" + bobsID}, setup: deny(policy.ViewLive), status: 403, code: "forbidden"},
 		{name: "own session needs no view_live", req: request{method: "GET", path: "/sessions/" + runningID}, setup: deny(policy.ViewLive), status: 200},
 
-		{name: "terminate", req: request{method: "POST", path: "/sessions/" + runningID + "/terminate"}, status: 204, calls: []string{"terminate " + runningID + " user_disconnected alice disconnected."}},
-		{name: "terminate another's with a reason", req: request{method: "POST", path: "/sessions/" + bobsID + "/terminate", body: `{"reason":"lunch"}`}, status: 204, calls: []string{"terminate " + bobsID + " user_terminated lunch"}},
+		{name: "terminate", req: request{method: "POST", path: "/sessions/" + runningID + "/terminate"}, status: 204, calls: []string{"terminate " + runningID + " alice user_disconnected alice disconnected."}},
+		{name: "terminate another's with a reason", req: request{method: "POST", path: "/sessions/" + bobsID + "/terminate", body: `{"reason":"lunch"}`}, status: 204, calls: []string{"terminate " + bobsID + " alice user_terminated lunch"}},
 		{name: "terminate denied", req: request{method: "POST", path: "/sessions/" + bobsID + "/terminate"}, setup: deny(policy.Terminate), status: 403, code: "forbidden"},
 		{name: "terminate unknown", req: request{method: "POST", path: "/sessions/" + unknownID + "/terminate"}, status: 404, code: "session_not_found"},
 		{name: "terminate with an essay", req: request{method: "POST", path: "/sessions/" + runningID + "/terminate", body: `{"reason":"` + strings.Repeat("x", 501) + `"}`}, status: 400, code: "request_invalid"},
+
+		{name: "terminate and lock oneself", req: request{method: "POST", path: "/sessions/" + runningID + "/terminate", body: `{"lock_user":true}`}, status: 409, code: "own_user"},
+		{name: "terminate and lock without the right", req: request{method: "POST", path: "/sessions/" + bobsID + "/terminate", body: `{"lock_user":true}`}, setup: deny(policy.LockUser), status: 403, code: "forbidden"},
+
+		{name: "freeze", req: request{method: "POST", path: "/sessions/" + bobsID + "/freeze", body: `{"reason":"What is this?"}`}, status: 204, calls: []string{"freeze " + bobsID + " alice What is this?"}},
+		{name: "freeze without a reason", req: request{method: "POST", path: "/sessions/" + bobsID + "/freeze", body: `{"reason":""}`}, status: 400, code: "request_invalid"},
+		{name: "freeze denied", req: request{method: "POST", path: "/sessions/" + bobsID + "/freeze", body: `{"reason":"x"}`}, setup: deny(policy.Freeze), status: 403, code: "forbidden"},
+		{name: "freeze unknown", req: request{method: "POST", path: "/sessions/" + unknownID + "/freeze", body: `{"reason":"x"}`}, status: 404, code: "session_not_found"},
+		{name: "freeze frozen", req: request{method: "POST", path: "/sessions/" + bobsID + "/freeze", body: `{"reason":"x"}`}, setup: refuse(&Error{409, "session_frozen", "The session is frozen already.", nil}), status: 409, code: "session_frozen"},
+		{name: "answer", req: request{method: "POST", path: "/sessions/" + runningID + "/answer", body: `{"question":"q1","viewer":"v1","reason":"ticket 7"}`}, status: 200, has: []string{`"sent":true`}, calls: []string{"answer " + runningID + ` alice q1 v1 "ticket 7" false`}},
+		{name: "answer no", req: request{method: "POST", path: "/sessions/" + runningID + "/answer", body: `{"question":"q1","reason":"hm","refuse":true}`}, status: 200, has: []string{`"sent":false`}, calls: []string{"answer " + runningID + ` alice q1  "" true`}},
+		{name: "answer nothing", req: request{method: "POST", path: "/sessions/" + runningID + "/answer", body: `{"reason":"ticket 7"}`}, status: 400, code: "request_invalid"},
+		{name: "answer with an essay", req: request{method: "POST", path: "/sessions/" + runningID + "/answer", body: `{"question":"q1","reason":"` + strings.Repeat("x", 501) + `"}`}, status: 400, code: "request_invalid"},
+		{name: "answer for another", req: request{method: "POST", path: "/sessions/" + bobsID + "/answer", body: `{"question":"q1","reason":"x"}`}, status: 403, code: "not_in_control"},
+		{name: "answer what is not shown", req: request{method: "POST", path: "/sessions/" + bobsID + "/answer", body: `{"question":"q1","reason":"x"}`}, setup: deny(policy.ViewLive), status: 403, code: "forbidden"},
+		{name: "answer too late", req: request{method: "POST", path: "/sessions/" + runningID + "/answer", body: `{"question":"q1","refuse":true}`}, setup: refuse(&Error{409, "not_asked", "This is not asked any more.", nil}), status: 409, code: "not_asked"},
+		{name: "resume", req: request{method: "POST", path: "/sessions/" + bobsID + "/resume"}, status: 204, calls: []string{"resume " + bobsID + " alice"}},
+		{name: "resume denied", req: request{method: "POST", path: "/sessions/" + bobsID + "/resume"}, setup: deny(policy.Freeze), status: 403, code: "forbidden"},
+		{name: "take control", req: request{method: "PUT", path: "/sessions/" + bobsID + "/control"}, status: 204, calls: []string{"take " + bobsID + " alice  false"}},
+		{name: "take control from another", req: request{method: "PUT", path: "/sessions/" + bobsID + "/control", body: `{"viewer":"v1","from_other":true}`}, status: 204, calls: []string{"take " + bobsID + " alice v1 true"}},
+		{name: "take control denied", req: request{method: "PUT", path: "/sessions/" + bobsID + "/control"}, setup: deny(policy.TakeOver), status: 403, code: "forbidden"},
+		{name: "give control back", req: request{method: "DELETE", path: "/sessions/" + bobsID + "/control"}, status: 204, calls: []string{"release " + bobsID + " alice"}},
+		{name: "send a message", req: request{method: "POST", path: "/sessions/" + bobsID + "/messages", body: `{"text":"Call me."}`}, status: 201, has: []string{`"id":"m1"`}, calls: []string{"message " + bobsID + " alice Call me."}},
+		{name: "send an essay", req: request{method: "POST", path: "/sessions/" + bobsID + "/messages", body: `{"text":"` + strings.Repeat("x", 1001) + `"}`}, status: 400, code: "request_invalid"},
+		{name: "send a message denied", req: request{method: "POST", path: "/sessions/" + bobsID + "/messages", body: `{"text":"x"}`}, setup: deny(policy.Message), status: 403, code: "forbidden"},
 
 		{name: "offer to view", req: request{method: "POST", path: "/sessions/" + bobsID + "/whep", kind: sdpKind, body: "v=0"}, status: 201, has: []string{"v=0\r\n"}, calls: []string{"offer " + bobsID}},
 		{name: "offer to control another's denied", req: request{method: "POST", path: "/sessions/" + bobsID + "/whep?role=control", kind: sdpKind, body: "v=0"}, setup: deny(policy.TakeOver), status: 403, code: "forbidden"},
@@ -123,7 +151,7 @@ func TestEndpoints(t *testing.T) {
 		{name: "file denied", req: request{method: "GET", path: "/recordings/" + runningID + "/files/session.json"}, setup: deny(policy.Replay), status: 403, code: "forbidden"},
 		{name: "events limit", req: request{method: "GET", path: "/recordings/" + runningID + "/events?limit=0"}, status: 400, code: "request_invalid"},
 		{name: "events denied", req: request{method: "GET", path: "/recordings/" + runningID + "/events"}, setup: deny(policy.Replay), status: 403, code: "forbidden"},
-		{name: "export denied", req: request{method: "GET", path: "/recordings/" + runningID + "/export"}, setup: deny(policy.Export), status: 403, code: "forbidden"},
+		{name: "export denied", req: request{method: "POST", path: "/recordings/" + runningID + "/exports", body: `{"kind":"mp4","reason":"because"}`}, setup: deny(policy.Export), status: 403, code: "forbidden"},
 		{name: "verify denied", req: request{method: "POST", path: "/recordings/" + runningID + "/verify"}, setup: deny(policy.Replay), status: 403, code: "forbidden"},
 
 		{name: "nothing here", req: request{method: "GET", path: "/nothing"}, status: 404, code: "not_found"},
@@ -173,15 +201,22 @@ func requireProblem(t *testing.T, res *http.Response, body, code string) {
 	require.NotContains(t, body, "/secret/path", "causes are for the log")
 }
 
+// openOperations are all that somebody who is not signed in may do.
+var openOperations = []string{
+	"getSignIn", "signIn", "forgetPendingSignIn", "signInTOTP", "signInRecovery", "signInPasskeyOptions", "signInPasskey",
+	"beginEnrolTOTP", "signInEnrolTOTP", "beginEnrolPasskey", "signInEnrolPasskey", "signInProvider", "signInProviderCallback",
+	"getSetup", "setUp",
+}
+
 // TestEveryOperationNeedsSignIn goes through the document, so that a new operation cannot be forgotten.
 func TestEveryOperationNeedsSignIn(t *testing.T) {
 	f := newFixture(t)
-	path := strings.NewReplacer("{session}", runningID, "{target}", "win", "{viewer}", "mine", "{file}", "session.json")
+	path := strings.NewReplacer("{session}", runningID, "{target}", "win", "{viewer}", "mine", "{user}", "u", "{group}", "g", "{token}", "t", "{sign_in}", "s", "{passkey}", "p", "{provider}", "corp", "{file}", "session.json")
 	operations := 0
 	for p, item := range f.server.checks.doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			operations++
-			if op.OperationID == "signIn" {
+			if slices.Contains(openOperations, op.OperationID) {
 				continue
 			}
 			t.Run(op.OperationID, func(t *testing.T) {
@@ -208,7 +243,7 @@ func TestCreatePassesWhatWasAsked(t *testing.T) {
 	got := f.sessions.got
 	require.Equal(t, "alice", got.Subject.Name)
 	require.Equal(t, "desk", got.Target.ID)
-	require.Equal(t, "hunter2", got.Target.Password.Reveal())
+	require.Equal(t, "default", got.Account.Name)
 	require.Equal(t, []int{1600, 900}, []int{got.Width, got.Height})
 	require.Equal(t, "203.0.113.9", got.ClientAddress)
 
@@ -222,6 +257,22 @@ func TestForwardedForIsNotBelievedFromStrangers(t *testing.T) {
 		method: "POST", path: "/api/v1/sessions", body: `{"target_id":"desk"}`, header: http.Header{"X-Forwarded-For": {"203.0.113.9"}},
 	})
 	require.Equal(t, "192.0.2.1", f.sessions.got.ClientAddress)
+
+	// Through a proxy that is trusted, too, a client chooses neither the front of the list nor the other headers there are.
+	f = newFixture(t, func(o *Options) { o.TrustedProxies = []string{"192.0.2.0/24"} }).signIn()
+	for _, tc := range []struct {
+		header http.Header
+		want   string
+	}{
+		{http.Header{"X-Forwarded-For": {"127.0.0.1, 203.0.113.9"}}, "203.0.113.9"},
+		{http.Header{"X-Forwarded-For": {"127.0.0.1, 203.0.113.9, 192.0.2.77"}}, "203.0.113.9"},
+		{http.Header{"X-Forwarded-For": {"not an address"}}, "192.0.2.1"},
+		{http.Header{"X-Real-Ip": {"127.0.0.1"}}, "192.0.2.1"},
+		{http.Header{"Forwarded": {"for=127.0.0.1"}, "Cf-Connecting-Ip": {"127.0.0.1"}}, "192.0.2.1"},
+	} {
+		f.do(request{method: "POST", path: "/api/v1/sessions", body: `{"target_id":"desk"}`, header: tc.header})
+		require.Equal(t, tc.want, f.sessions.got.ClientAddress, "%v", tc.header)
+	}
 }
 
 func TestOfferLocation(t *testing.T) {

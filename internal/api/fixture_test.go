@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -18,7 +19,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
@@ -27,14 +27,25 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
+	"github.com/vitrine-psm/vitrine/internal/accessrequest"
+	"github.com/vitrine-psm/vitrine/internal/audit"
 	"github.com/vitrine-psm/vitrine/internal/config"
 	"github.com/vitrine-psm/vitrine/internal/identity"
+	"github.com/vitrine-psm/vitrine/internal/identity/factor"
+	"github.com/vitrine-psm/vitrine/internal/identity/oidc"
+	"github.com/vitrine-psm/vitrine/internal/identity/passkey"
+	"github.com/vitrine-psm/vitrine/internal/notify"
 	"github.com/vitrine-psm/vitrine/internal/objectstore"
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
+	"github.com/vitrine-psm/vitrine/internal/review"
+	"github.com/vitrine-psm/vitrine/internal/rules"
+	"github.com/vitrine-psm/vitrine/internal/signkey"
 	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/store/storetest"
 	"github.com/vitrine-psm/vitrine/internal/target"
 	"github.com/vitrine-psm/vitrine/internal/telemetry"
+	"github.com/vitrine-psm/vitrine/internal/vault"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,42 +60,60 @@ const (
 
 const password = "correct horse"
 
+// quickHashing makes hashing cheap enough for tests.
+var quickHashing = &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
 // fixture is a Server on real identity, policy and library, and on fake sessions.
 type fixture struct {
-	t            *testing.T
+	t            testing.TB
 	server       *Server
 	sessions     *fakeSessions
 	policy       *fakePolicy
+	audit        *fakeAudit
 	log          *bytes.Buffer
 	spool        string
 	stored       string // folder of the object store
 	router       routers.Router
 	cookie       *http.Cookie // sent with every request, when set
 	aliceID      string
+	identity     *identity.Service
 	certificates *store.TargetCertificates
+	targets      *target.Repository
 	aborted      bool // an answer was broken off
+	access       *accessrequest.Service
+	review       *review.Service
+	notify       *notify.Service
+	who          *identity.Service
+	db           *store.Store
+	factors      *factor.Service
+	mfa          identity.MFA
 }
 
-func newFixture(t *testing.T, change ...func(*Options)) *fixture {
+func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	f := &fixture{
-		t: t, policy: &fakePolicy{}, log: &bytes.Buffer{},
+		t: t, policy: &fakePolicy{}, audit: &fakeAudit{}, log: &bytes.Buffer{},
 		spool: filepath.Join(dir, "spool"), stored: filepath.Join(dir, "store"),
 	}
-	db, err := store.Open(t.Context(), filepath.Join(dir, "v.db"))
+	db, err := store.Open(t.Context(), storetest.Migrated(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { db.Close() })
 	logger, err := telemetry.NewLogger(&lockedWriter{w: f.log}, "debug", "text")
 	require.NoError(t, err)
-	who, err := identity.New(db.Users, db.BrowserSessions, identity.Options{
-		Hashing: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-		Logger:  logger,
-	})
+	relying, err := passkey.New(fixtureOrigin)
 	require.NoError(t, err)
-	require.NoError(t, who.CreateUser(t.Context(), "alice", password))
-	alice, err := db.Users.ByName(t.Context(), "alice")
+	sealedSeeds := &plainSeeds{m: map[string]string{}}
+	f.factors = factor.New(db.SecondFactors, db.Ceremonies, sealedSeeds, factor.Options{RP: relying, Logger: logger})
+	f.mfa = identity.MFA{Mode: config.MFAOptional, Factors: f.factors, Ceremonies: db.Ceremonies}
+	openid, err := oidc.New(nil, fixtureOrigin, db.Ceremonies, oidc.Options{})
 	require.NoError(t, err)
+	f.db = db
+	who, err := identity.New(identity.TablesOf(db), identity.Options{Hashing: quickHashing, Logger: logger, MFA: f.mfa})
+	require.NoError(t, err)
+	alice, err := who.CreateUser(t.Context(), identity.NewUser{Name: "alice", Password: password, Roles: []policy.Role{policy.Administrator}})
+	require.NoError(t, err)
+	f.identity = who
 	f.aliceID = alice.ID
 	f.certificates = db.Certificates
 	f.sessions = newFakeSessions(alice.ID)
@@ -99,11 +128,36 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
   - {id: win, name: Windows, protocol: rdp, address: "win.test:3389", tls: {mode: first_use}}
 `), "", nil)
 	require.NoError(t, err)
-	targets, err := target.NewRepository(cfg.Targets)
+	sealed, err := vault.Open(t.Context(), db, config.Secrets{MasterKeyFile: filepath.Join(dir, "master.key")}, nil, logger)
+	require.NoError(t, err)
+	targets := target.NewRepository(db, sealed)
+	require.NoError(t, targets.Configure(t.Context(), cfg.Targets))
+	f.targets = targets
+	told, err := notify.New(notify.Options{DB: db, MaxWaiting: 100})
+	require.NoError(t, err)
+	f.access = accessrequest.New(accessrequest.Options{
+		DB: db, Notifier: told, People: nobody{}, Journal: nobody{},
+		Rules: accessrequest.Rules{MaxWindow: 8 * time.Hour, MaxAhead: 24 * time.Hour, PendingTimeout: time.Hour, ReasonMin: 3, MaxPending: 5, BreakGlass: time.Hour},
+	})
+	f.notify, f.who = told, who
+	engine := policy.NewEngine(policy.Kept(policy.StoreOf(db)), policy.EngineOptions{Zone: time.UTC})
+	book := policy.NewBook(policy.StoreOf(db), engine)
+	require.NoError(t, book.Seed(t.Context()))
+	require.NoError(t, engine.Load(t.Context()))
+	library := recording.NewLibrary(f.spool, objects, nil)
+	f.review = review.New(review.Options{DB: db, Library: library, Logger: logger})
+	base, err := rules.Configured(&config.Detection{Enabled: true})
 	require.NoError(t, err)
 	opts := Options{
-		Identity: who, Authorizer: f.policy, Targets: targets, Certificates: db.Certificates, Sessions: f.sessions, Recordings: fakeRecordings{f.sessions},
-		Library: recording.NewLibrary(f.spool, objects),
+		Rules: rules.NewBook(db, base, logger), Alerts: db.Alerts,
+		Access: f.access, Notifications: told,
+		Identity: who, Authorizer: f.policy, Targets: targets, Certificates: db.Certificates,
+		Providers: CredentialProviders{Vaults: []string{"corp"}, Commands: []string{"pass"}}, Sessions: f.sessions, Recordings: fakeRecordings{f.sessions},
+		Library: library, Evidence: f, Audit: f.audit, Reviews: db.Reviews, Notes: db.RecordingNotes, Replays: f.review,
+		Idempotency: db.IdempotencyKeys,
+		Users:       who, Setup: who,
+		Policies: book, Explainer: engine, People: who,
+		TwoSteps: who, Factors: f.factors, SignInProviders: openid, MFA: MFA{On: true, PasskeyOrigin: fixtureOrigin, StepUpAge: 10 * time.Minute},
 		Console: fstest.MapFS{
 			"index.html":        {Data: []byte("<!doctype html>" + strings.Repeat("<p>console</p>", 100))},
 			"assets/app-1a2.js": {Data: []byte(strings.Repeat("export const a = 1;", 100))},
@@ -120,13 +174,32 @@ func newFixture(t *testing.T, change ...func(*Options)) *fixture {
 	f.server, err = New(opts)
 	require.NoError(t, err)
 
-	doc, err := openapi3.NewLoader().LoadFromData(document)
-	require.NoError(t, err)
-	require.NoError(t, doc.Validate(t.Context()))
-	f.router, err = gorillamux.NewRouter(doc)
+	f.router, err = documentRouter()
 	require.NoError(t, err)
 	return f
 }
+
+var documentRouter = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
+// signing returns the key that signs the fixture's recordings.
+func (f *fixture) signing() *signkey.Key {
+	f.t.Helper()
+	k, err := signkey.Open(filepath.Join(f.stored, "key"), "test")
+	require.NoError(f.t, err)
+	return k
+}
+
+// Trust implements Evidence.
+func (f *fixture) Trust() (recording.Trust, error) { return f.signing().Trusted(), nil }
 
 // seal makes a sealed recording of ended in the store, by the real recorder and uploader.
 func (f *fixture) seal(end recording.EndReason) {
@@ -136,7 +209,7 @@ func (f *fixture) seal(end recording.EndReason) {
 	require.NoError(f.t, err)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	defer cancel()
-	up := recording.NewUploader(f.spool, objects, slog.New(slog.DiscardHandler), recording.UploaderOptions{
+	up := recording.NewUploader(f.spool, objects, f.signing(), slog.New(slog.DiscardHandler), recording.UploaderOptions{
 		OnState: func(_ string, s recording.State) {
 			if s.Sealed {
 				cancel()
@@ -162,6 +235,12 @@ func (f *fixture) record(id string) *running {
 	closed := make(chan string, 100)
 	rec, err := recording.NewRecorder(dir, recording.SessionInfo{SessionID: id, StartedAt: time.Now()}, recording.Options{
 		OnClosed: func(name string) { closed <- name },
+		Thumbnail: func(known uint64) ([]byte, uint64) {
+			if known == 1 {
+				return nil, 1
+			}
+			return []byte("\xff\xd8\xffpicture"), 1
+		},
 	})
 	require.NoError(f.t, err)
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -181,7 +260,7 @@ func (f *fixture) record(id string) *running {
 	return r
 }
 
-func (r *running) seal(t *testing.T, end recording.EndReason) {
+func (r *running) seal(t testing.TB, end recording.EndReason) {
 	t.Helper()
 	require.NoError(t, r.Seal(end))
 	r.stop()
@@ -193,6 +272,7 @@ type request struct {
 	kind         string // content type; "" with a body: JSON
 	body         string
 	header       http.Header
+	from         string // the client's address and port; "": 192.0.2.1
 }
 
 // do sends a request and holds an answer of the API against openapi.yaml.
@@ -200,6 +280,9 @@ func (f *fixture) do(r request) *http.Response {
 	f.t.Helper()
 	req := httptest.NewRequestWithContext(f.t.Context(), r.method, r.path, strings.NewReader(r.body))
 	maps.Copy(req.Header, r.header)
+	if r.from != "" {
+		req.RemoteAddr = r.from
+	}
 	if r.kind == "" && r.body != "" {
 		r.kind = "application/json"
 	}
@@ -245,7 +328,7 @@ func (f *fixture) signIn() *fixture {
 	return f
 }
 
-func bodyOf(t *testing.T, res *http.Response) string {
+func bodyOf(t testing.TB, res *http.Response) string {
 	t.Helper()
 	b, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
@@ -255,17 +338,46 @@ func bodyOf(t *testing.T, res *http.Response) string {
 // fakePolicy allows what is not denied.
 type fakePolicy struct {
 	denied map[policy.Action]bool
+	decide func(policy.Query) bool // when set
 	err    error
+
+	obligations policy.Obligations // of every yes
 }
 
-func (p *fakePolicy) Authorize(ctx context.Context, s policy.Subject, a policy.Action, r policy.Resource) (policy.Decision, error) {
+func (p *fakePolicy) Authorize(ctx context.Context, q policy.Query) (policy.Decision, error) {
 	if p.err != nil {
 		return policy.Decision{}, p.err
 	}
-	if p.denied[a] {
-		return policy.Decision{Reason: "the test forbids it"}, nil
+	own := q.Action == policy.ViewLive && q.Resource.Owner == q.Subject.ID // as the policies Vitrine comes with have it
+	if p.denied[q.Action] && !own || p.decide != nil && !p.decide(q) {
+		return policy.Decision{Reason: "the test forbids it", Policies: []string{"forbidden-by-test"}}, nil
 	}
-	return policy.Permissions{}.Authorize(ctx, s, a, r)
+	d, err := policy.Permissions{}.Authorize(ctx, q)
+	d.Obligations = p.obligations
+	return d, err
+}
+
+// fakeAudit remembers entries, or fails with err.
+type fakeAudit struct {
+	mu      sync.Mutex
+	err     error
+	entries []audit.Entry
+}
+
+func (a *fakeAudit) Record(_ context.Context, e audit.Entry) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.err == nil {
+		a.entries = append(a.entries, e)
+	}
+	return a.err
+}
+
+// last is the newest entry.
+func (a *fakeAudit) last() audit.Entry {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.entries[len(a.entries)-1]
 }
 
 // fakeSessions has three sessions, remembers what was asked and fails with err.
@@ -320,6 +432,10 @@ func (f *fakeSessions) Create(ctx context.Context, n NewSession) (Session, error
 	return f.list[0], nil
 }
 
+func (f *fakeSessions) Thumbnail(_ context.Context, id string) (Thumbnail, error) {
+	return Thumbnail{JPEG: []byte("\xff\xd8\xff" + id), Tag: "tag-" + id}, f.note("thumbnail " + id)
+}
+
 func (f *fakeSessions) find(id string) (Session, error) {
 	for _, s := range f.list {
 		if s.ID == id {
@@ -356,8 +472,32 @@ func (f *fakeSessions) CloseViewer(_ context.Context, id, viewer string) error {
 	return f.note("close " + id + " " + viewer)
 }
 
-func (f *fakeSessions) Terminate(_ context.Context, id, code, message string) error {
-	return f.note("terminate " + id + " " + code + " " + message)
+func (f *fakeSessions) Terminate(_ context.Context, id string, by policy.Subject, code, message string) error {
+	return f.note("terminate " + id + " " + by.Name + " " + code + " " + message)
+}
+
+func (f *fakeSessions) Freeze(_ context.Context, id string, by policy.Subject, reason string) error {
+	return f.note("freeze " + id + " " + by.Name + " " + reason)
+}
+
+func (f *fakeSessions) Resume(_ context.Context, id string, by policy.Subject) error {
+	return f.note("resume " + id + " " + by.Name)
+}
+
+func (f *fakeSessions) TakeControl(_ context.Context, id string, by policy.Subject, viewer string, fromOther bool) error {
+	return f.note(fmt.Sprintf("take %s %s %s %v", id, by.Name, viewer, fromOther))
+}
+
+func (f *fakeSessions) ReleaseControl(_ context.Context, id string, by policy.Subject) error {
+	return f.note("release " + id + " " + by.Name)
+}
+
+func (f *fakeSessions) Message(_ context.Context, id string, from policy.Subject, text string) (string, error) {
+	return "m1", f.note("message " + id + " " + from.Name + " " + text)
+}
+
+func (f *fakeSessions) Answer(_ context.Context, id string, by policy.Subject, a Reply) (bool, error) {
+	return !a.Refuse, f.note(fmt.Sprintf("answer %s %s %s %s %q %v", id, by.Name, a.Question, a.Viewer, a.Reason, a.Refuse))
 }
 
 // fakeRecordings gives every session a recording.
@@ -375,8 +515,8 @@ func (f fakeRecordings) Get(_ context.Context, id string) (Recording, error) {
 	return r, nil
 }
 
-func (f fakeRecordings) List(ctx context.Context, before string, limit int) ([]Recording, error) {
-	list, err := f.fakeSessions.List(ctx, store.SessionFilter{Before: before, Limit: limit})
+func (f fakeRecordings) List(ctx context.Context, filter store.SessionFilter) ([]Recording, error) {
+	list, err := f.fakeSessions.List(ctx, filter)
 	var out []Recording
 	for _, s := range list {
 		r, err := f.Get(ctx, s.ID)

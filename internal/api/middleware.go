@@ -76,6 +76,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 }
 
 func (s *Server) securityHeaders(c *gin.Context) {
+	c.Set(httpsKey, s.https)
 	h := c.Writer.Header()
 	h.Set("Content-Security-Policy", contentSecurityPolicy)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -94,6 +95,10 @@ func (s *Server) securityHeaders(c *gin.Context) {
 }
 
 func (s *Server) sameOrigin(c *gin.Context) {
+	if _, program := bearer(c.Request); program {
+		c.Next() // a page of another site cannot send that header, and the cookie does not count beside it
+		return
+	}
 	if err := s.origin.Check(c.Request); err != nil {
 		fail(c, &Error{http.StatusForbidden, codeCrossOrigin, "Another site's page may not do this.", err})
 		return

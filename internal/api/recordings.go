@@ -6,14 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/vitrine-psm/vitrine/internal/api/apigen"
+	"github.com/vitrine-psm/vitrine/internal/audit"
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/store"
@@ -22,7 +22,7 @@ import (
 // Recordings is the list of recordings. It returns store.ErrNotFound for a session that never was.
 type Recordings interface {
 	Get(ctx context.Context, session string) (Recording, error)
-	List(ctx context.Context, before string, limit int) ([]Recording, error)
+	List(ctx context.Context, f store.SessionFilter) ([]Recording, error)
 }
 
 // Library reads what was recorded.
@@ -32,33 +32,36 @@ type Library interface {
 
 var _ Library = (*recording.Library)(nil)
 
+// Evidence tells which keys' signatures count.
+type Evidence interface {
+	Trust() (recording.Trust, error)
+}
+
 // Recording is the state of a recording, with its session.
 type Recording struct {
 	store.Recording
 	Session Session
+	Review  store.Review
+	Custody store.Custody // the zero value where nothing is known of it
 }
 
 // ListRecordings answers with the recordings the caller may replay.
 func (h *handlers) ListRecordings(ctx context.Context, r apigen.ListRecordingsRequestObject) (apigen.ListRecordingsResponseObject, error) {
 	ctx, in := enter(ctx)
-	limit := valueOr(r.Params.Limit, defaultSessionPage)
-	list, err := h.recordings.List(ctx, valueOr(r.Params.Before, ""), limit)
+	p := &r.Params
+	filter := store.SessionFilter{
+		Before: valueOr(p.Before, ""), Query: valueOr(p.Q, ""), User: valueOr(p.User, ""), Target: valueOr(p.Target, ""),
+		Since: valueOr(p.Since, time.Time{}), Until: valueOr(p.Until, time.Time{}), Review: string(valueOr(p.Review, "")),
+	}
+	page, next, err := fillPage(ctx, filter, valueOr(p.Limit, defaultSessionPage), h.recordings.List,
+		func(r *Recording) string { return r.SessionID },
+		func(r *Recording) error { return h.may(ctx, in, policy.Replay, recordingResource(r)) })
 	if err != nil {
 		return nil, err
 	}
-	out := apigen.ListRecordings200JSONResponse{Recordings: []apigen.Recording{}}
-	for i := range list {
-		err := h.may(ctx, in, policy.Replay, recordingResource(&list[i]))
-		if _, denied := errors.AsType[*policy.DeniedError](err); denied {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out.Recordings = append(out.Recordings, recordingOut(&list[i]))
-	}
-	if len(list) == limit {
-		out.Next = &list[len(list)-1].SessionID
+	out := apigen.ListRecordings200JSONResponse{Recordings: []apigen.Recording{}, Next: optional(next)}
+	for i := range page {
+		out.Recordings = append(out.Recordings, recordingOut(&page[i]))
 	}
 	return out, nil
 }
@@ -124,29 +127,6 @@ func (h *handlers) GetRecordingFile(ctx context.Context, r apigen.GetRecordingFi
 	}}, nil
 }
 
-// ExportRecording answers with one MP4 of all that is closed.
-func (h *handlers) ExportRecording(ctx context.Context, r apigen.ExportRecordingRequestObject) (apigen.ExportRecordingResponseObject, error) {
-	ctx, in := enter(ctx)
-	state, err := h.allowedRecording(ctx, in, r.SessionParameter, policy.Export)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := h.library.Open(ctx, state.SessionID)
-	if err != nil {
-		return nil, err
-	}
-	x, err := rec.Export(ctx)
-	if err != nil {
-		return nil, errors.Join(err, rec.Close())
-	}
-	name := fmt.Sprintf("vitrine-%s-%s.mp4", state.Session.TargetID, state.Session.StartedAt.UTC().Format("20060102-150405"))
-	header := http.Header{
-		"Content-Type":        {"video/mp4"},
-		"Content-Disposition": {mime.FormatMediaType("attachment", map[string]string{"filename": name})},
-	}
-	return stream{header: header, size: -1, close: []io.Closer{rec}, write: func(w io.Writer) error { return x.Write(ctx, w) }}, nil
-}
-
 // VerifyRecording compares everything with the sealed manifest.
 func (h *handlers) VerifyRecording(ctx context.Context, r apigen.VerifyRecordingRequestObject) (apigen.VerifyRecordingResponseObject, error) {
 	ctx, in := enter(ctx)
@@ -156,14 +136,24 @@ func (h *handlers) VerifyRecording(ctx context.Context, r apigen.VerifyRecording
 		return nil, err
 	}
 	defer rec.Close()
-	v, err := rec.Verify(ctx)
-	out := apigen.VerifyRecording200JSONResponse{Ok: true, Files: v.Files, Bytes: v.Bytes, SealedBy: optional(string(v.SealedBy))}
+	trust, err := h.evidence.Trust()
+	if err != nil {
+		return nil, err
+	}
+	v, err := rec.Verify(ctx, trust)
+	out := apigen.VerifyRecording200JSONResponse{
+		Ok: true, Files: v.Files, Bytes: v.Bytes, SealedBy: optional(string(v.SealedBy)), SignedBy: optional(v.SignedBy),
+	}
 	finding, found := errors.AsType[*recording.VerifyError](err)
 	if err != nil && !found {
 		return nil, err
 	}
 	if found {
-		out.Ok, out.Problem = false, new(fmt.Sprintf("%s is %s: %s", finding.File, finding.Problem, finding.Detail))
+		out.Ok, out.Problem, out.File = false, new(finding.Sentence()), &finding.File
+		out.From, out.To = optional(finding.From), optional(finding.To)
+		audit.As(ctx, audit.Failed)
+		audit.Detail(ctx, "problem", "recording_altered")
+		audit.Detail(ctx, "finding", finding.Sentence())
 	}
 	return out, nil
 }
@@ -182,21 +172,25 @@ func (h *handlers) allowedRecording(ctx context.Context, in *call, session strin
 
 // open opens the files of a recording if the caller may do action with it.
 func (h *handlers) open(ctx context.Context, in *call, session string, action policy.Action) (*recording.Recording, error) {
-	if _, err := h.allowedRecording(ctx, in, session, action); err != nil {
+	rec, err := h.allowedRecording(ctx, in, session, action)
+	if err == nil {
+		err = gone(&rec)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return h.library.Open(ctx, session)
 }
 
 func recordingResource(r *Recording) policy.Resource {
-	return policy.Resource{Kind: policy.KindRecording, ID: r.SessionID, Owner: r.Session.UserID}
+	return policy.Resource{Kind: policy.KindRecording, ID: r.SessionID, Owner: r.Session.UserID, Target: r.Session.TargetID, Account: r.Session.AccountName}
 }
 
 func recordingOut(r *Recording) apigen.Recording {
 	return apigen.Recording{
 		Session: sessionOut(&r.Session), State: apigen.RecordingState(r.State), Bytes: r.Bytes,
 		DurationMs: r.Duration.Milliseconds(), PendingFiles: &r.PendingFiles, Error: optional(r.Error),
-		SealedBy: optional(apigen.RecordingSealedBy(r.SealedBy)),
+		SealedBy: optional(apigen.RecordingSealedBy(r.SealedBy)), Review: reviewOut(&r.Review), Custody: custodyOut(&r.Custody),
 	}
 }
 
@@ -249,7 +243,12 @@ func (s stream) visit(w http.ResponseWriter) error {
 	if s.size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(s.size, 10))
 	}
-	err := s.write(unhurried{w})
+	return errors.Join(s.write(unhurried{w}), s.Close())
+}
+
+// Close releases what is behind an answer, also one that is not given.
+func (s stream) Close() error {
+	var err error
 	for _, c := range s.close {
 		err = errors.Join(err, c.Close())
 	}

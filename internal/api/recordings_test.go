@@ -54,12 +54,6 @@ func TestSealedRecording(t *testing.T) {
 	require.Equal(t, 400, res.StatusCode)
 	requireProblem(t, res, bodyOf(t, res), "request_invalid")
 
-	res = f.do(request{method: "GET", path: ended + "/export"})
-	require.Equal(t, 200, res.StatusCode)
-	require.Equal(t, "attachment; filename=vitrine-desk-20260102-030405.mp4", res.Header.Get("Content-Disposition"))
-	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
-	require.Equal(t, "ftyp", bodyOf(t, res)[4:8])
-
 	res = f.do(request{method: "POST", path: ended + "/verify"})
 	require.Equal(t, 200, res.StatusCode)
 	require.Contains(t, bodyOf(t, res), `"ok":true`)
@@ -96,11 +90,6 @@ func TestDamagedRecording(t *testing.T) {
 	require.Contains(t, body, `"ok":false`)
 	require.Contains(t, body, "seg-000000.m4s is altered")
 
-	// An export that meets the damage after it has begun is broken off, and the log says why.
-	f.do(request{method: "GET", path: ended + "/export"})
-	require.True(t, f.aborted)
-	require.Contains(t, f.log.String(), "code=recording_corrupt")
-
 	require.NoError(t, os.Remove(segment))
 	res = f.do(request{method: "GET", path: ended + "/files/seg-000000.m4s"})
 	require.Equal(t, 404, res.StatusCode)
@@ -130,5 +119,4 @@ func TestRunningRecording(t *testing.T) {
 	require.Equal(t, 409, res.StatusCode)
 	requireProblem(t, res, bodyOf(t, res), "recording_not_sealed")
 	require.Equal(t, 404, f.do(request{method: "GET", path: running + "/files/manifest.json"}).StatusCode)
-	require.Equal(t, 200, f.do(request{method: "GET", path: running + "/export"}).StatusCode, "what is closed can be taken out")
 }

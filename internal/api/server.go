@@ -5,7 +5,7 @@
 // one policy.Authorizer; everything that goes wrong is a problem document with a stable code.
 //
 // A request passes, in this order: request id, log and metrics; panics; security headers; cross-origin protection;
-// route; body cap and deadlines; sign-in; validation; handler.
+// route; body cap and deadlines; sign-in; how often a person may ask; validation; idempotency key; audit; handler.
 package api
 
 import (
@@ -15,9 +15,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/vitrine-psm/vitrine/internal/access"
+	"github.com/vitrine-psm/vitrine/internal/audit"
 	"github.com/vitrine-psm/vitrine/internal/identity"
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/telemetry"
@@ -28,29 +31,66 @@ const BasePath = "/api/v1"
 
 // Identity signs people in.
 type Identity interface {
-	SignIn(ctx context.Context, name, password, source, previous string) (identity.SignIn, error)
-	Authenticate(ctx context.Context, token string) (policy.Subject, error)
+	SignIn(ctx context.Context, name, password, source, userAgent, previous string) (identity.SignIn, error)
+	Authenticate(ctx context.Context, token string) (identity.Caller, error)
+	AuthenticateToken(ctx context.Context, token, address string) (identity.Caller, error)
 	SignOut(ctx context.Context, token string) error
 }
 
 // Options are what a Server is made of. All are needed unless said otherwise.
 type Options struct {
 	Identity     Identity
+	Users        Users
+	Setup        Setup
 	Authorizer   policy.Authorizer
 	Targets      Targets
 	Certificates Certificates
+	Providers    CredentialProviders
 	Sessions     Sessions
+	Desk         Desk // nil: by Authorizer alone
+	Policies     Policies
+	Explainer    Explainer
+	People       People
 	Recordings   Recordings
 	Library      Library
-	Relay        Relay                           // nil: none
+	Reviews      Reviews
+	Notes        RecordingNotes
+	Replays      Replays
+	Evidence     Evidence
+	Custody      Custody
+	Exports      Exports
+	Audit        audit.Recorder
+	AuditLog     AuditLog
+	Relay        Relay  // nil: none
+	Native       Native // nil: no native client is let in
+	Idempotency  Idempotency
 	Console      fs.FS                           // the console's files; without index.html a page says so
 	Ready        func(ctx context.Context) error // what /readyz asks
+	Health       Health
 	Metrics      *telemetry.HTTPMetrics
 	Logger       *slog.Logger
 
+	Access        Access
+	Notifications Notifications
+	Rules         Rules
+	Alerts        Alerts
+
+	TwoSteps        TwoSteps
+	Factors         Factors
+	SignInProviders SignInProviders
+	MFA             MFA
+
+	Limits         Limits
 	TrustedProxies []string // may be empty
 	PublicURL      string   // may be empty
 	TLS            bool     // the listener speaks TLS
+}
+
+// MFA is how second factors are enrolled.
+type MFA struct {
+	On            bool
+	PasskeyOrigin string        // the address that passkeys are for; empty: there are none
+	StepUpAge     time.Duration // how old a proof may be when factors are changed
 }
 
 // Server answers HTTP.
@@ -62,21 +102,41 @@ type Server struct {
 	origin *http.CrossOriginProtection
 	checks *validator
 	assets *assets
-	https  bool // people come by HTTPS, here or at a proxy in front
+	audit  audit.Recorder
+	recent recent // what the audit log has had lately
+	https  bool   // people come by HTTPS, here or at a proxy in front
 	ready  func(context.Context) error
+	// repeats does requests with an Idempotency-Key once.
+	repeats once
 }
 
 // New builds the handler. It reads the console's files once.
 func New(opts Options) (*Server, error) {
+	if opts.Desk == nil {
+		opts.Desk = access.New(access.Options{Authorizer: opts.Authorizer})
+	}
 	s := &Server{
 		handlers: handlers{
 			identity: opts.Identity, authorizer: opts.Authorizer, targets: opts.Targets, certificates: opts.Certificates,
-			sessions: opts.Sessions, recordings: opts.Recordings, library: opts.Library, relay: opts.Relay,
+			providers: opts.Providers,
+			sessions:  opts.Sessions, desk: opts.Desk, recordings: opts.Recordings, library: opts.Library, evidence: opts.Evidence, custody: opts.Custody, exports: opts.Exports, relay: opts.Relay,
+			auditLog: opts.AuditLog, health: opts.Health,
+			native:  opts.Native,
+			reviews: opts.Reviews, notes: opts.Notes, replays: opts.Replays,
+			limits: newLimits(opts.Limits),
+			rules:  opts.Rules, alerts: opts.Alerts, dryRuns: make(chan struct{}, maxDryRuns),
+			access: opts.Access, notifications: opts.Notifications,
+			policies: opts.Policies, explainer: opts.Explainer, people: opts.People,
+			steps: opts.TwoSteps, factors: opts.Factors, openid: opts.SignInProviders, mayEnrol: opts.MFA.On, stepUpAge: opts.MFA.StepUpAge,
+			users: opts.Users, setup: opts.Setup,
 		},
-		log:    opts.Logger,
-		origin: http.NewCrossOriginProtection(),
-		https:  opts.TLS,
-		ready:  opts.Ready,
+		log:     opts.Logger,
+		audit:   opts.Audit,
+		recent:  recent{now: time.Now, seen: map[recentKey]time.Time{}},
+		origin:  http.NewCrossOriginProtection(),
+		https:   opts.TLS,
+		ready:   opts.Ready,
+		repeats: once{keys: opts.Idempotency},
 	}
 	if opts.PublicURL != "" {
 		u, err := url.Parse(opts.PublicURL)
@@ -89,6 +149,9 @@ func New(opts Options) (*Server, error) {
 		}
 	}
 	s.secureCookies = s.https
+	if u, err := url.Parse(opts.MFA.PasskeyOrigin); err == nil {
+		s.passkeyHost = u.Host
+	}
 	var err error
 	if s.checks, err = newValidator(); err != nil {
 		return nil, err
@@ -110,7 +173,8 @@ func (s *Server) route(trustedProxies []string, metrics *telemetry.HTTPMetrics) 
 	e := gin.New()
 	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false
-	e.ContextWithFallback = true // a gin.Context given as context ends with the request
+	e.ContextWithFallback = true                    // a gin.Context given as context ends with the request
+	e.RemoteIPHeaders = []string{"X-Forwarded-For"} // a proxy that knows only one would pass the client's other on
 	if err := e.SetTrustedProxies(trustedProxies); err != nil {
 		return fmt.Errorf("api: trusted proxies: %w", err)
 	}
@@ -127,7 +191,7 @@ func (s *Server) route(trustedProxies []string, metrics *telemetry.HTTPMetrics) 
 		}
 		c.String(http.StatusOK, "ok\n")
 	})
-	s.routeAPI(e.Group(BasePath, s.limitRequest, s.signedIn, s.validate))
+	s.routeAPI(e.Group(BasePath, s.limitRequest, s.signedIn, s.limitPerson, s.validate, s.once))
 	s.engine = e
 	return nil
 }

@@ -30,7 +30,8 @@ func TestSignInCookie(t *testing.T) {
 			require.Equal(t, http.StatusOK, res.StatusCode)
 			require.Len(t, res.Cookies(), 1)
 			c := res.Cookies()[0]
-			require.Equal(t, cookieName, c.Name)
+			require.Equal(t, cookieOf(tc.secure), c.Name)
+			require.Equal(t, tc.secure, strings.HasPrefix(c.Name, "__Host-"))
 			require.True(t, c.HttpOnly)
 			require.Equal(t, http.SameSiteStrictMode, c.SameSite)
 			require.Equal(t, tc.secure, c.Secure)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -25,8 +27,11 @@ func init() {
 // validator holds requests against openapi.yaml.
 type validator struct{ doc *openapi3.T }
 
+// loadDocument parses the document once; whoever gets it only reads it.
+var loadDocument = sync.OnceValues(func() (*openapi3.T, error) { return openapi3.NewLoader().LoadFromData(document) })
+
 func newValidator() (*validator, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(document)
+	doc, err := loadDocument()
 	if err != nil {
 		return nil, fmt.Errorf("api: openapi.yaml: %w", err)
 	}
@@ -53,6 +58,25 @@ func (v *validator) operation(c *gin.Context) (string, *openapi3.PathItem, *open
 func (v *validator) open(c *gin.Context) bool {
 	_, _, op := v.operation(c)
 	return op != nil && op.Security != nil && len(*op.Security) == 0
+}
+
+// forTokens tells whether the document lets API tokens do this.
+func (v *validator) forTokens(c *gin.Context) bool {
+	_, _, op := v.operation(c)
+	if op == nil {
+		return true // OPTIONS, which the document leaves out
+	}
+	security := v.doc.Security
+	if op.Security != nil {
+		security = *op.Security
+	}
+	return slices.ContainsFunc(security, func(r openapi3.SecurityRequirement) bool { _, ok := r["token"]; return ok })
+}
+
+// marked tells whether the operation has that extension, set to true.
+func (v *validator) marked(c *gin.Context, extension string) bool {
+	_, _, op := v.operation(c)
+	return op != nil && op.Extensions[extension] == true
 }
 
 // validate refuses what the document does not allow.

@@ -79,6 +79,25 @@ var layout = []table{
 		},
 	},
 	{
+		title: "A supervisor steps in while text scrolls", corner: "from",
+		rows: []row{
+			{"click on Freeze", "Supervision/freeze-click"},
+			{"POST freeze", "Supervision/freeze-api"},
+			{"click on Terminate", "Supervision/terminate-click"},
+			{"POST terminate", "Supervision/terminate-api"},
+			{"click on Freeze, xrdp", "Supervision/xrdp/freeze-click"},
+			{"POST freeze, xrdp", "Supervision/xrdp/freeze-api"},
+			{"click on Terminate, xrdp", "Supervision/xrdp/terminate-click"},
+			{"POST terminate, xrdp", "Supervision/xrdp/terminate-api"},
+		},
+		columns: []column{
+			{title: "person sees it p50, ms", unit: "ms-p50"},
+			{title: "p95, ms", unit: "ms-p95"},
+			{title: "nothing reaches the target p50, ms", unit: "target-ms-p50"},
+			{title: "p95, ms", unit: "target-ms-p95"},
+		},
+	},
+	{
 		title: "The first picture", corner: "from",
 		rows: []row{
 			{"POST /sessions to egress", "Desktop/first-frame"},

@@ -18,18 +18,31 @@ import (
 // Config is the whole configuration. The zero value is not valid; start from Default.
 type Config struct {
 	HTTP      HTTP      `yaml:"http"`
+	Limits    Limits    `yaml:"limits"`
 	DataDir   string    `yaml:"data_dir"`  // database and lock; also spool and recordings unless set
 	SpoolDir  string    `yaml:"spool_dir"` // running and not yet uploaded recordings
 	Database  Database  `yaml:"database"`
+	Secrets   Secrets   `yaml:"secrets"`
 	Media     Media     `yaml:"media"`
 	TURN      TURN      `yaml:"turn"`
+	Native    Native    `yaml:"native"`
 	Recording Recording `yaml:"recording"`
+	Evidence  Evidence  `yaml:"evidence"`
+	Detection Detection `yaml:"detection"`
+	OCR       OCR       `yaml:"ocr"`
+	Audit     Audit     `yaml:"audit"`
 	Encoding  Encoding  `yaml:"encoding"`
 	Session   Session   `yaml:"session"`
+	Policy    Policy    `yaml:"policy"`
 	Sandbox   Sandbox   `yaml:"sandbox"`
 	Log       Log       `yaml:"log"`
 	Metrics   Metrics   `yaml:"metrics"`
+	Identity  Identity  `yaml:"identity"`
+	Access    Access    `yaml:"access"`
+	Notify    Notify    `yaml:"notify"`
 	Targets   []Target  `yaml:"targets"`
+
+	Credentials Credentials `yaml:"credentials"`
 }
 
 // HTTP is the API and console.
@@ -40,20 +53,6 @@ type HTTP struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// PublicURL is the address people use, when a proxy in front changes it.
 	PublicURL string `yaml:"public_url"`
-}
-
-// HTTPTLS makes the listener speak TLS when both files are set.
-type HTTPTLS struct {
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-}
-
-// Enabled tells whether the listener speaks TLS.
-func (t HTTPTLS) Enabled() bool { return t.CertFile != "" }
-
-// Database is where users, sign-ins and the list of sessions rest.
-type Database struct {
-	Path string `yaml:"path"` // SQLite file; empty: vitrine.db in the data folder
 }
 
 // Media is how browsers reach workers.
@@ -70,7 +69,25 @@ type Recording struct {
 	Keys     Keys  `yaml:"keys"`
 	MinFree  Size  `yaml:"min_free"`  // sessions end when the spool's file system has less
 	MaxSpool Size  `yaml:"max_spool"` // sessions end when their own spool holds more; 0: no bound
+	// Encrypt makes what leaves for the store unreadable without the session's key, which the master key of secrets wraps.
+	Encrypt bool `yaml:"encrypt"`
+	// Search says which recordings' typed, copied and shown texts are in the database's search index, in the clear.
+	Search SearchIndex `yaml:"search"`
+	// Retention is how long recordings are kept where no policy says otherwise; then they are deleted.
+	Retention  Retention  `yaml:"retention"`
+	ObjectLock ObjectLock `yaml:"object_lock"`
+	Export     Export     `yaml:"export"`
 }
+
+// SearchIndex says which recordings can be searched together.
+type SearchIndex string
+
+// The recordings in the index.
+const (
+	SearchAll         SearchIndex = "all"
+	SearchUnencrypted SearchIndex = "unencrypted" // only those that rest unencrypted
+	SearchOff         SearchIndex = "off"
+)
 
 // Store is where sealed recordings rest.
 type Store struct {
@@ -108,8 +125,9 @@ type Keys string
 
 // How much of the keyboard is recorded.
 const (
-	KeysFull Keys = "full"
-	KeysNone Keys = "none"
+	KeysFull     Keys = "full"
+	KeysCommands Keys = "commands"
+	KeysNone     Keys = "none"
 )
 
 // Encoding bounds the one encoder of a session.
@@ -124,6 +142,8 @@ type Session struct {
 	ConnectTimeout time.Duration `yaml:"connect_timeout"` // dialling and handshake together
 	DefaultSize    Dimensions    `yaml:"default_size"`    // asked for when the caller asks for none; 0: the target's own
 	Reconnect      time.Duration `yaml:"reconnect"`       // how long a broken connection to a target is tried again (rdp); 0: not
+	// EndWarning is how long people are warned before a session ends that may not go on.
+	EndWarning time.Duration `yaml:"end_warning"`
 }
 
 // Sandbox says what to do about the worker's lock-in.
@@ -202,32 +222,58 @@ type Clipboard struct {
 // Default returns the configuration a file and the environment start from.
 func Default() Config {
 	return Config{
+		Credentials: Credentials{Timeout: 10 * time.Second},
+		Secrets:     Secrets{Transit: defaultTransit()},
+
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
+		Limits:   Limits{RequestsPerMinute: 3000, ConnectsPerMinute: 30, SourceConnectsPerMinute: 120},
 		DataDir:  "/var/lib/vitrine",
 		Media:    Media{UDPPorts: PortRange{First: 40000, Last: 40999}, TCP: true},
+		Native:   defaultNative(),
 		TURN:     TURN{CredentialLifetime: 5 * time.Minute, MaxAllocations: 2000, MaxAllocationsPerUser: 50},
 		Encoding: Encoding{FrameRate: 30, MaxBitrate: 12_000_000},
 		Recording: Recording{
 			Store:   Store{Type: StoreDisk, CreateBucket: true},
 			Keys:    KeysFull,
 			MinFree: 1 << 30,
+			Encrypt: true,
+			Search:  SearchAll,
+
+			ObjectLock: ObjectLock{Mode: LockOff}, Export: Export{Concurrency: 1, Expiry: 24 * time.Hour, FFmpeg: "ffmpeg"},
 		},
+		Evidence:  Evidence{KeyName: "vitrine"},
+		Detection: Detection{Enabled: true, Alerts: Retention(365 * 24 * time.Hour), Justification: Justification{Timeout: 5 * time.Minute, Unanswered: "refuse"}},
+		OCR:       OCR{Enabled: true, Program: "tesseract", Languages: []string{"eng"}, Interval: 2 * time.Second, Timeout: 30 * time.Second, Processes: 1, Nice: 19},
 		Session: Session{
 			OrphanTimeout:  5 * time.Minute,
 			ConnectTimeout: 20 * time.Second,
 			Reconnect:      time.Minute,
+			EndWarning:     time.Minute,
+		},
+		Audit: Audit{CheckpointInterval: time.Minute, CheckpointEntries: 1000, StoreInterval: time.Hour},
+		Identity: Identity{
+			MFA: MFAOptional, StepUpAge: 10 * time.Minute,
+			IdleTimeout: 8 * time.Hour, SignInLifetime: 24 * time.Hour, MinPasswordLength: 12, MaxTokenLifetime: 365 * 24 * time.Hour,
 		},
 		Sandbox: SandboxBestEffort,
 		Log:     Log{Level: "info", Format: "text"},
+		Access:  defaultAccess(),
+		Notify:  defaultNotify(),
 	}
 }
 
 // derive fills what follows from other keys when it is not set.
 func (c *Config) derive() {
 	c.TURN.derive(&c.HTTP)
+	c.Identity.derive()
+	c.Secrets.derive(c.DataDir)
+	c.Evidence.derive(c.DataDir)
+	c.Audit.derive()
+	c.Credentials.derive()
 	if c.DataDir != "" {
-		if c.Database.Path == "" {
-			c.Database.Path = filepath.Join(c.DataDir, "vitrine.db")
+		c.Database.derive(c.DataDir)
+		if c.Audit.CheckpointsDir == "" {
+			c.Audit.CheckpointsDir = filepath.Join(c.DataDir, "audit")
 		}
 		if c.SpoolDir == "" {
 			c.SpoolDir = filepath.Join(c.DataDir, "spool")
@@ -237,24 +283,27 @@ func (c *Config) derive() {
 		}
 	}
 	for i := range c.Targets {
-		t := &c.Targets[i]
-		if t.Name == "" {
-			t.Name = t.ID
+		c.Targets[i].derive()
+	}
+}
+
+func (t *Target) derive() {
+	if t.Name == "" {
+		t.Name = t.ID
+	}
+	if t.TLS.Mode == "" {
+		t.TLS.Mode = TLSVerify
+	}
+	if t.Protocol == ProtocolRDP {
+		if t.RDP == nil {
+			t.RDP = &RDP{}
 		}
-		if t.TLS.Mode == "" {
-			t.TLS.Mode = TLSVerify
-		}
-		if t.Protocol == ProtocolRDP {
-			if t.RDP == nil {
-				t.RDP = &RDP{}
-			}
-			t.RDP.derive()
-		}
-		if t.Clipboard.ToTarget == nil {
-			t.Clipboard.ToTarget = new(true)
-		}
-		if t.Clipboard.FromTarget == nil {
-			t.Clipboard.FromTarget = new(true)
-		}
+		t.RDP.derive()
+	}
+	if t.Clipboard.ToTarget == nil {
+		t.Clipboard.ToTarget = new(true)
+	}
+	if t.Clipboard.FromTarget == nil {
+		t.Clipboard.FromTarget = new(true)
 	}
 }

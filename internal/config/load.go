@@ -150,15 +150,28 @@ func splitList(from, to reflect.Type, v any) (any, error) {
 }
 
 // foreignVariable tells whether name is not ours although it has our prefix: Kubernetes announces a service
-// called "vitrine" by such variables, and targets may name theirs.
+// called "vitrine" by such variables, and targets and webhooks may name theirs.
 func foreignVariable(name string, raw map[string]any) bool {
 	rest := strings.TrimPrefix(name, EnvPrefix)
 	if rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_") {
 		return true
 	}
-	targets, _ := raw["targets"].([]any)
-	for _, t := range targets {
-		if m, ok := t.(map[string]any); ok && m["password_env"] == name {
+	identity, _ := raw["identity"].(map[string]any)
+	for _, sections := range []any{raw["targets"], identity["oidc"], identity["ldap"]} {
+		list, _ := sections.([]any)
+		for _, s := range list {
+			m, _ := s.(map[string]any)
+			for _, key := range []string{"password_env", "client_secret_env", "bind_password_env"} {
+				if m[key] == name {
+					return true
+				}
+			}
+		}
+	}
+	notify, _ := raw["notify"].(map[string]any)
+	webhooks, _ := notify["webhooks"].([]any)
+	for _, w := range webhooks {
+		if m, ok := w.(map[string]any); ok && m["secret_env"] == name {
 			return true
 		}
 	}
@@ -183,13 +196,30 @@ func unknownVariable(name string, names map[string]string) error {
 // resolvePaths makes relative paths start from base.
 func (c *Config) resolvePaths(base string) {
 	paths := []*string{
-		&c.DataDir, &c.SpoolDir, &c.Database.Path, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.TURN.CertFile, &c.TURN.KeyFile,
+		&c.DataDir, &c.SpoolDir, &c.Database.Path, &c.Database.DSNFile, &c.Secrets.MasterKeyFile, &c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.HTTP.TLS.ACME.CAFile,
+		&c.TURN.CertFile, &c.TURN.KeyFile, &c.Native.CertFile, &c.Native.KeyFile, &c.Native.SignCertFile, &c.Native.SignKeyFile,
+		&c.Evidence.KeyFile, &c.Detection.RulesFile, &c.Audit.CheckpointsDir,
 		&c.Recording.Store.Path, &c.Recording.Store.AccessKeyFile, &c.Recording.Store.SecretKeyFile,
 		&c.Recording.Store.TLS.CAFile,
 	}
+	paths = append(paths, c.Credentials.paths()...)
 	for i := range c.Targets {
 		paths = append(paths, &c.Targets[i].PasswordFile, &c.Targets[i].TLS.CAFile)
 	}
+	for i := range c.Identity.OIDC {
+		paths = append(paths, &c.Identity.OIDC[i].ClientSecretFile, &c.Identity.OIDC[i].CAFile)
+	}
+	for i := range c.Identity.LDAP {
+		paths = append(paths, &c.Identity.LDAP[i].BindPasswordFile, &c.Identity.LDAP[i].TLS.CAFile)
+	}
+	for i := range c.Audit.Sinks {
+		k := &c.Audit.Sinks[i]
+		paths = append(paths, &k.Path, &k.CAFile, &k.CertFile, &k.KeyFile, &k.SecretFile)
+	}
+	for i := range c.Notify.Webhooks {
+		paths = append(paths, &c.Notify.Webhooks[i].SecretFile, &c.Notify.Webhooks[i].CAFile)
+	}
+	paths = append(paths, &c.Notify.Email.PasswordFile, &c.Notify.Email.CAFile)
 	for _, p := range paths {
 		if *p != "" && base != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
@@ -232,11 +262,34 @@ func (c *Config) readSecrets(lookup func(string) (string, bool)) error {
 		t := &c.Targets[i]
 		fetch(fmt.Sprintf("targets[%d].password", i), &t.Password, t.PasswordFile, t.PasswordEnv)
 	}
+	for i := range c.Identity.OIDC {
+		o := &c.Identity.OIDC[i]
+		fetch(fmt.Sprintf("identity.oidc[%d].client_secret", i), &o.ClientSecret, o.ClientSecretFile, o.ClientSecretEnv)
+	}
+	for i := range c.Identity.LDAP {
+		l := &c.Identity.LDAP[i]
+		fetch(fmt.Sprintf("identity.ldap[%d].bind_password", i), &l.BindPassword, l.BindPasswordFile, l.BindPasswordEnv)
+	}
+	fetch("database.dsn", &c.Database.DSN, c.Database.DSNFile, "")
+	for i := range c.Credentials.Vaults {
+		// The file of a token is read later, again and again.
+		v := &c.Credentials.Vaults[i]
+		fetch(fmt.Sprintf("credentials.vaults[%d].token", i), &v.Token, "", v.TokenEnv)
+	}
 	s := &c.Recording.Store
 	access := NewSecret(s.AccessKey)
 	fetch("recording.store.access_key", &access, s.AccessKeyFile, "")
 	s.AccessKey = access.Reveal()
 	fetch("recording.store.secret_key", &s.SecretKey, s.SecretKeyFile, "")
+	for i := range c.Audit.Sinks {
+		k := &c.Audit.Sinks[i]
+		fetch(fmt.Sprintf("audit.sinks[%d].secret", i), &k.Secret, k.SecretFile, k.SecretEnv)
+	}
+	for i := range c.Notify.Webhooks {
+		w := &c.Notify.Webhooks[i]
+		fetch(fmt.Sprintf("notify.webhooks[%d].secret", i), &w.Secret, w.SecretFile, w.SecretEnv)
+	}
+	fetch("notify.email.password", &c.Notify.Email.Password, c.Notify.Email.PasswordFile, "")
 	return errors.Join(errs...)
 }
 

@@ -9,45 +9,45 @@ import (
 	"strings"
 )
 
-// RDP is what only targets of protocol rdp have.
+// RDP is what only targets of protocol rdp have. The database keeps it as JSON.
 type RDP struct {
 	// Security says which security protocols are good. Standard RDP security never is.
-	Security RDPSecurity `yaml:"security"`
+	Security RDPSecurity `yaml:"security" json:"security"`
 	// RestrictedAdmin signs in without giving the target the password, which only some Windows servers take.
-	RestrictedAdmin bool `yaml:"restricted_admin,omitempty"`
+	RestrictedAdmin bool `yaml:"restricted_admin,omitempty" json:"restricted_admin,omitempty"`
 	// Kerberos signs in by a ticket of the realm instead of NTLM.
-	Kerberos *Kerberos `yaml:"kerberos,omitempty"`
+	Kerberos *Kerberos `yaml:"kerberos,omitempty" json:"kerberos,omitempty"`
 
-	KeyboardLayout KeyboardLayout `yaml:"keyboard_layout,omitempty"` // the target's; empty: its own choice
-	Keyboard       RDPKeyboard    `yaml:"keyboard"`
+	KeyboardLayout KeyboardLayout `yaml:"keyboard_layout,omitempty" json:"keyboard_layout,omitempty"` // the target's; empty: its own choice
+	Keyboard       RDPKeyboard    `yaml:"keyboard" json:"keyboard"`
 
-	ColorDepth  int            `yaml:"color_depth"`        // bits a pixel
-	Graphics    []RDPGraphics  `yaml:"graphics,omitempty"` // ways the picture may come; empty: egfx and bitmap, which lose nothing
-	Performance RDPPerformance `yaml:"performance"`
+	ColorDepth  int            `yaml:"color_depth" json:"color_depth"`               // bits a pixel
+	Graphics    []RDPGraphics  `yaml:"graphics,omitempty" json:"graphics,omitempty"` // ways the picture may come; empty: egfx and bitmap, which lose nothing
+	Performance RDPPerformance `yaml:"performance" json:"performance"`
 
 	// LoadBalanceInfo is for a load balancer in front of the target, which sees it in clear.
-	LoadBalanceInfo string `yaml:"load_balance_info,omitempty"`
+	LoadBalanceInfo string `yaml:"load_balance_info,omitempty" json:"load_balance_info,omitempty"`
 	// RedirectTo are the other machines the target may send a session to: host names, "*.example.com", IP addresses or
 	// networks. Empty: none.
-	RedirectTo []string `yaml:"redirect_to,omitempty"`
+	RedirectTo []string `yaml:"redirect_to,omitempty" json:"redirect_to,omitempty"`
 }
 
 // Kerberos is where the ticket for a target comes from.
 type Kerberos struct {
-	Realm string   `yaml:"realm"`
-	KDCs  []string `yaml:"kdcs,omitempty"` // host or host:port; empty: found by DNS
-	SPN   string   `yaml:"spn,omitempty"`  // empty: TERMSRV/ and the host of the address
+	Realm string   `yaml:"realm" json:"realm"`
+	KDCs  []string `yaml:"kdcs,omitempty" json:"kdcs,omitempty"` // host or host:port; empty: found by DNS
+	SPN   string   `yaml:"spn,omitempty" json:"spn,omitempty"`   // empty: TERMSRV/ and the host of the address
 }
 
 // RDPPerformance says what of its looks the target shows. Not set is shown for what is read, and left out for what only
 // moves.
 type RDPPerformance struct {
-	Wallpaper     *bool `yaml:"wallpaper"`
-	Themes        *bool `yaml:"themes"`
-	FontSmoothing *bool `yaml:"font_smoothing"`
-	Composition   *bool `yaml:"composition"`
-	Animations    *bool `yaml:"animations"`
-	WindowDrag    *bool `yaml:"window_drag"` // the window itself and not its frame
+	Wallpaper     *bool `yaml:"wallpaper" json:"wallpaper,omitempty"`
+	Themes        *bool `yaml:"themes" json:"themes,omitempty"`
+	FontSmoothing *bool `yaml:"font_smoothing" json:"font_smoothing,omitempty"`
+	Composition   *bool `yaml:"composition" json:"composition,omitempty"`
+	Animations    *bool `yaml:"animations" json:"animations,omitempty"`
+	WindowDrag    *bool `yaml:"window_drag" json:"window_drag,omitempty"` // the window itself and not its frame
 }
 
 // RDPSecurity is a choice of security protocols.
@@ -125,7 +125,7 @@ func (v *validator) rdp(path string, t *Target) {
 	if t.Domain != "" && strings.ContainsAny(t.Username, `\@`) {
 		v.fail(path+".username", "%q names a domain, and domain is %q", t.Username, t.Domain)
 	}
-	if !t.Password.IsZero() && t.Username == "" {
+	if !v.apart && !t.Password.IsZero() && t.Username == "" {
 		v.fail(path+".username", "is needed with a password")
 	}
 	r := t.RDP
@@ -142,7 +142,7 @@ func (v *validator) rdp(path string, t *Target) {
 		v.oneOf(fmt.Sprintf("%s.graphics[%d]", path, i), string(g),
 			string(RDPGraphicsBitmap), string(RDPGraphicsRemoteFX), string(RDPGraphicsNSCodec), string(RDPGraphicsEGFX))
 	}
-	credentials := t.Username != "" && !t.Password.IsZero()
+	credentials := v.apart || t.Username != "" && !t.Password.IsZero()
 	switch {
 	case r.Security == RDPSecurityNLA && !credentials:
 		v.fail(path+".security", "%q needs username and password", r.Security)

@@ -190,3 +190,14 @@ func join(path, key string) string {
 	}
 	return path + "." + key
 }
+
+// Suggest returns the key of fields nearest to word, or "" if none is near.
+func Suggest[V any](word string, fields map[string]V) string {
+	if len(word) > maxSuggested {
+		return ""
+	}
+	return suggest(word, maps.Keys(fields))
+}
+
+// maxSuggested bounds the words that are compared, in bytes: the time goes with their length.
+const maxSuggested = 100

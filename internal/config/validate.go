@@ -34,13 +34,30 @@ func (c *Config) Validate() error {
 	v := &validator{}
 	v.http(&c.HTTP)
 	v.required("data_dir", c.DataDir)
+	v.limits(&c.Limits)
+	v.database(&c.Database)
+	v.secrets(&c.Secrets)
+	v.transit(&c.Secrets.Transit, c.Credentials.Vaults)
+	v.credentials(&c.Credentials)
 	v.media(&c.Media)
 	v.turn(c)
+	v.native(&c.Native)
+	v.evidence(&c.Evidence)
+	v.detection(&c.Detection)
+	v.ocr(&c.OCR)
+	v.policy(c)
 	v.store(&c.Recording.Store)
-	v.oneOf("recording.keys", string(c.Recording.Keys), string(KeysFull), string(KeysNone))
+	v.retention(&c.Recording)
+	v.export(&c.Recording.Export)
+	v.oneOf("recording.keys", string(c.Recording.Keys), string(KeysFull), string(KeysCommands), string(KeysNone))
+	v.oneOf("recording.search", string(c.Recording.Search), string(SearchAll), string(SearchUnencrypted), string(SearchOff))
 	v.between("encoding.frame_rate", int64(c.Encoding.FrameRate), 1, maxFrameRate)
 	v.between("encoding.max_bitrate", c.Encoding.MaxBitrate, minBitrate, maxBitrate)
+	v.audit(&c.Audit)
 	v.session(&c.Session)
+	v.identity(c)
+	v.access(&c.Access)
+	v.notify(&c.Notify)
 	v.oneOf("sandbox", string(c.Sandbox), string(SandboxOff), string(SandboxBestEffort), string(SandboxRequired))
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "text", "json")
@@ -63,12 +80,40 @@ func (c *Config) Validate() error {
 	return v.err()
 }
 
-type validator struct{ errs []error }
+// CheckTarget fills what is not set of a target that is not of the configuration, and returns what is wrong with it, nil
+// if nothing is. Its credentials are elsewhere.
+func CheckTarget(t *Target) []Problem {
+	t.derive()
+	v := &validator{apart: true}
+	v.target("", t)
+	return v.problems
+}
 
-func (v *validator) err() error { return errors.Join(v.errs...) }
+// Problem is a value that is wrong.
+type Problem struct {
+	Path string // of the key, such as tls.mode
+	Err  error
+}
+
+func (p *Problem) Error() string { return p.Path + ": " + p.Err.Error() }
+
+func (p *Problem) Unwrap() error { return p.Err }
+
+type validator struct {
+	problems []Problem
+	apart    bool // credentials of targets are elsewhere
+}
+
+func (v *validator) err() error {
+	var errs []error
+	for _, p := range v.problems {
+		errs = append(errs, fmt.Errorf("config: %w", &p))
+	}
+	return errors.Join(errs...)
+}
 
 func (v *validator) fail(path, format string, args ...any) {
-	v.errs = append(v.errs, fmt.Errorf("config: %s: "+format, append([]any{path}, args...)...))
+	v.problems = append(v.problems, Problem{strings.TrimPrefix(path, "."), fmt.Errorf(format, args...)})
 }
 
 func (v *validator) required(path, value string) {
@@ -110,12 +155,7 @@ func (v *validator) readable(path, file string) {
 
 func (v *validator) http(h *HTTP) {
 	v.address("http.listen", h.Listen)
-	if (h.TLS.CertFile == "") != (h.TLS.KeyFile == "") {
-		v.fail("http.tls", "needs both cert_file and key_file")
-	} else if h.TLS.Enabled() {
-		v.readable("http.tls.cert_file", h.TLS.CertFile)
-		v.readable("http.tls.key_file", h.TLS.KeyFile)
-	}
+	v.httpTLS(&h.TLS)
 	for i, p := range h.TrustedProxies {
 		_, errAddr := netip.ParseAddr(p)
 		_, errNet := netip.ParsePrefix(p)

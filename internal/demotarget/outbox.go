@@ -117,8 +117,11 @@ func (o *outbox) move(r image.Rectangle, from image.Point) {
 		o.damage.Add(r)
 		return
 	case !o.moved.Moved:
-	case o.moved.Rect == source: // moved on: both steps are one, and what the first uncovered is damaged already
+	case o.moved.Rect == source: // moved on: both steps are one, and the viewer does not get what the first left behind
 		next.From = o.moved.From
+		for _, left := range outside(source, r) {
+			o.damage.Add(left)
+		}
 	default:
 		o.damage.Add(r)
 		return
@@ -132,6 +135,18 @@ func (o *outbox) move(r image.Rectangle, from image.Point) {
 	})
 	o.damage.Union(stale)
 	o.moved = next
+}
+
+// outside returns the parts of r that are not in other.
+func outside(r, other image.Rectangle) []image.Rectangle {
+	in := r.Intersect(other)
+	if in.Empty() {
+		return []image.Rectangle{r}
+	}
+	return []image.Rectangle{
+		image.Rect(r.Min.X, r.Min.Y, r.Max.X, in.Min.Y), image.Rect(r.Min.X, in.Max.Y, r.Max.X, r.Max.Y),
+		image.Rect(r.Min.X, in.Min.Y, in.Min.X, in.Max.Y), image.Rect(in.Max.X, in.Min.Y, r.Max.X, in.Max.Y),
+	}
 }
 
 // batch is what one turn of the writer loop sends. It shares nothing with the server.

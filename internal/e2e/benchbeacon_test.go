@@ -31,7 +31,7 @@ var beaconColours = [][3]int{{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 0
 func (d *benchDesktop) beacon(seconds int, interval time.Duration, seed int) (flips func() []sighting) {
 	b := d.b
 	b.Helper()
-	cmd := exec.Command(python, script("beacon.py"), strconv.Itoa(seconds), fmt.Sprint(interval.Seconds()), strconv.Itoa(seed))
+	cmd := exec.Command(testbed.Python, script("beacon.py"), strconv.Itoa(seconds), fmt.Sprint(interval.Seconds()), strconv.Itoa(seed))
 	cmd.Env = append(os.Environ(), "DISPLAY="+d.display)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
@@ -90,13 +90,18 @@ func latest(flips []sighting, s sighting) int {
 func (d *delays) report(b *testing.B) {
 	b.Helper()
 	require.Greater(b, len(d.took), d.flips*9/10, "of %d flips these were seen", d.flips)
-	slices.Sort(d.took)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	b.ReportMetric(ms(d.took[len(d.took)/2]), "ms-p50")
-	b.ReportMetric(ms(d.took[len(d.took)*95/100]), "ms-p95")
+	reportPercentiles(b, "", d.took)
 	b.ReportMetric(float64(d.flips), "flips")
 	b.ReportMetric(float64(d.skipped), "flips-skipped")
 	b.ReportMetric(float64(d.flips-len(d.took)), "flips-missed")
+}
+
+// reportPercentiles tells how long something took that was done many times.
+func reportPercentiles(b *testing.B, of string, took []time.Duration) {
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(ms(took[len(took)/2]), of+"ms-p50")
+	b.ReportMetric(ms(took[len(took)*95/100]), of+"ms-p95")
 }
 
 func TestDelays(t *testing.T) {

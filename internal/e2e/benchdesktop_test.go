@@ -38,7 +38,7 @@ var workloads = []workload{
 		background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", "80x24+300+300", "-T", "dragged",
 			"-e", "sh", "-c", "ls -la --color=always /etc | head -23; exec sleep 1d")
 		time.Sleep(time.Second) // until the window is there to be found
-		background(b, display, python, script("mover.py"), "dragged", strconv.Itoa(seconds), "30")
+		background(b, display, testbed.Python, script("mover.py"), "dragged", strconv.Itoa(seconds), "30")
 	}},
 	{"video", false, func(b *testing.B, display string, seconds int) {
 		background(b, display, "ffplay", "-v", "error", "-an", "-sn", "-loop", "0", "-framedrop", "-noborder",
@@ -93,8 +93,9 @@ func newBenchDesktop(b *testing.B, target benchTarget) *benchDesktop {
 // newBenchDesktops starts several, all of one gateway.
 func newBenchDesktops(b *testing.B, target benchTarget, sessions int) []*benchDesktop {
 	b.Helper()
-	testbed.Require(b, "xterm", "ffplay", python)
-	config, screens := "targets:\n", make([]func() *testbed.X, sessions)
+	testbed.Require(b, "xterm", "ffplay", testbed.Python)
+	_, door := nativeDoor(b)
+	config, screens := door+"targets:\n", make([]func() *testbed.X, sessions)
 	for i := range sessions {
 		var settings string
 		settings, screens[i] = target(b)
@@ -132,9 +133,6 @@ func (d *benchDesktop) connect() (s session) {
 	return s
 }
 
-// python is Debian's own, which has the Xlib bindings.
-const python = "/usr/bin/python3"
-
 func script(name string) string {
 	path, err := filepath.Abs(filepath.Join("../../testdata/workloads", name))
 	if err != nil {
@@ -148,7 +146,7 @@ func terminal(b testing.TB, display, geometry, title, command string, seconds in
 	b.Helper()
 	name, arguments, _ := strings.Cut(command, " ")
 	background(b, display, "xterm", "-fa", "Monospace", "-fs", "11", "-geometry", geometry, "-T", title,
-		"-e", fmt.Sprintf("%s %s %s %d; exec sleep 1d", python, script(name), arguments, seconds+10))
+		"-e", fmt.Sprintf("%s %s %s %d; exec sleep 1d", testbed.Python, script(name), arguments, seconds+10))
 }
 
 // background starts a program on a display and ends it with the benchmark.

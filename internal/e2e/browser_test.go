@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
@@ -28,21 +29,27 @@ const patience = 30 * time.Second
 
 // browser is a Chromium that web/e2e/remote.mjs holds on a string.
 type browser struct {
-	t       *testing.T
+	t       testing.TB
 	gateway *gateway
 	in      io.Writer
 	out     *bufio.Reader
 	process *os.Process
 }
 
-// openBrowser starts Chromium and signs in to the console. When the test ends, the page must not have complained.
-func openBrowser(t *testing.T, g *gateway) *browser {
+// openBrowser starts Chromium and signs in to the console as admin.
+func openBrowser(t testing.TB, g *gateway) *browser {
 	t.Helper()
-	return openBrowserIn(t, g, func(start func() error) error { return start() })
+	return openBrowserIn(t, g, "admin", func(start func() error) error { return start() })
 }
 
-// openBrowserIn is openBrowser with a place where processes are to be started.
-func openBrowserIn(t *testing.T, g *gateway, place func(start func() error) error) *browser {
+// openBrowserAs starts Chromium and signs in to the console as somebody else.
+func openBrowserAs(t testing.TB, g *gateway, person string) *browser {
+	t.Helper()
+	return openBrowserIn(t, g, person, func(start func() error) error { return start() })
+}
+
+// openBrowserIn is openBrowserAs with a place where processes are to be started.
+func openBrowserIn(t testing.TB, g *gateway, person string, place func(start func() error) error) *browser {
 	t.Helper()
 	cmd := exec.Command("node", "e2e/remote.mjs", g.url)
 	cmd.Dir = "../../web"
@@ -57,7 +64,7 @@ func openBrowserIn(t *testing.T, g *gateway, place func(start func() error) erro
 	b := &browser{t: t, gateway: g, in: in, out: bufio.NewReader(out), process: cmd.Process}
 	t.Cleanup(func() {
 		if t.Failed() {
-			_, _ = fmt.Fprintf(in, `{"do":"screenshot","name":"failed-%s"}`+"\n", strings.ReplaceAll(t.Name(), "/", "-"))
+			_, _ = fmt.Fprintf(in, `{"do":"screenshot","name":"failed-%s-%s"}`+"\n", strings.ReplaceAll(t.Name(), "/", "-"), person)
 		}
 		in.Close() // it closes Chromium and ends
 		stop := time.AfterFunc(patience, b.kill)
@@ -65,13 +72,26 @@ func openBrowserIn(t *testing.T, g *gateway, place func(start func() error) erro
 		_ = cmd.Wait() // killed when a command hung, which has failed the test
 	})
 	b.answer("start", nil)
-	b.do("signIn", nil, "username", "admin", "password", adminPassword)
+	b.do("signIn", nil, "username", person, "password", adminPassword)
 	return b
+}
+
+// during makes what a gateway and its browsers run into the failure of a part of their test.
+func during(part *testing.T, g *gateway, browsers ...*browser) {
+	whole := g.t
+	set := func(t testing.TB) {
+		g.t = t
+		for _, b := range browsers {
+			b.t = t
+		}
+	}
+	set(part)
+	part.Cleanup(func() { set(whole) })
 }
 
 // requireConsole skips the test, or fails it in CI, where there is no console or nothing to look at it with. It
 // comes before anything is started.
-func requireConsole(t *testing.T) {
+func requireConsole(t testing.TB) {
 	t.Helper()
 	testbed.Require(t, "node")
 	testbed.Chromium(t)
@@ -128,6 +148,7 @@ type page struct {
 	Alerts     []string
 	Spilt      bool // an alert's text does not fit into its box
 	W, H       int  // of the picture
+	Focus      bool // a dialog's text field has the keys
 }
 
 func (b *browser) page() page {
@@ -201,6 +222,21 @@ func decodePNG(t testing.TB, file string) *image.RGBA {
 	return out
 }
 
+// still returns the blurred picture that a frozen page shows, nil while there is none.
+func (b *browser) still() image.Image {
+	b.t.Helper()
+	var file string
+	b.do("still", &file)
+	if file == "" {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(file)
+	require.NoError(b.t, err)
+	img, err := jpeg.Decode(bytes.NewReader(raw))
+	require.NoError(b.t, err)
+	return img
+}
+
 // shows waits until a video shows the desktop that want returns: see alike.
 func (b *browser) shows(testID, what string, tolerance int, want func() *image.RGBA) {
 	b.t.Helper()
@@ -225,14 +261,34 @@ func (b *browser) press(key string)      { b.do("press", nil, "key", key) }
 // settled waits until the desktop in the page has been as it is for a while, and returns since when.
 func (b *browser) settled() time.Time {
 	b.t.Helper()
+	return b.moment("settled", "still", 1500)
+}
+
+// moment does what gives a time.
+func (b *browser) moment(command string, arguments ...any) time.Time {
+	b.t.Helper()
 	var ms float64
-	b.do("settled", &ms, "still", 1500)
-	return time.UnixMicro(int64(ms * 1000))
+	b.do(command, &ms, arguments...)
+	return unixMilli(ms)
 }
 
 func (b *browser) screenshot(name string)  { b.do("screenshot", nil, "name", name) }
 func (b *browser) click(role, name string) { b.do("click", nil, "role", role, "name", name) }
 func (b *browser) clickText(text string)   { b.do("clickText", nil, "text", text) }
+
+// answerDialog fills in a field of the open dialog, clicks one of its buttons and waits until it is gone.
+func (b *browser) answerDialog(field, text, button string) {
+	b.t.Helper()
+	b.do("fill", nil, "name", field, "text", text, "within", "dialog")
+	b.closeDialog(button)
+}
+
+// closeDialog clicks a button of the open dialog and waits until it is gone.
+func (b *browser) closeDialog(button string) {
+	b.t.Helper()
+	b.do("click", nil, "role", "button", "name", button, "within", "dialog")
+	b.do("dialogGone", nil)
+}
 
 // end ends the session as its user does.
 func (b *browser) end() {

@@ -28,7 +28,7 @@ const toolbarHeight = 44 // CSS pixels above the desktop
 func startExactDesk(t *testing.T) *exactDesk {
 	t.Helper()
 	requireConsole(t)
-	testbed.Require(t, "openbox", "xterm", "ffplay", python)
+	testbed.Require(t, "openbox", "xterm", "ffplay", testbed.Python)
 	x := testbed.StartXvnc(t, testbed.XvncOptions{Size: exactSize})
 	testbed.OpenBox(t, x.Display)
 	testbed.PaintWallpaper(t, &x.X)
@@ -105,7 +105,7 @@ func TestExact(t *testing.T) {
 		{"dragging", func(stop *testing.T) {
 			background(stop, d.x.Display, "xterm", "-fn", "5x8", "-geometry", "80x24+300+300", "-T", "dragged", "-e", "sh", "-c", "ls -la --color=always /etc | head -23; exec sleep 1d")
 			time.Sleep(time.Second)
-			background(stop, d.x.Display, python, script("mover.py"), "dragged", "3", "30")
+			background(stop, d.x.Display, testbed.Python, script("mover.py"), "dragged", "3", "30")
 		}},
 		{"video", func(stop *testing.T) {
 			background(stop, d.x.Display, "ffplay", "-v", "error", "-an", "-sn", "-loop", "0", "-framedrop", "-noborder",

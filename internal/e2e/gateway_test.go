@@ -170,6 +170,12 @@ func (g *gateway) call(method, path string, in any, status int, out any) {
 	}
 }
 
+// permit adds a policy that allows these, of any resource.
+func (g *gateway) permit(id, scope string) {
+	g.t.Helper()
+	g.call("POST", "/policies", map[string]any{"id": id, "name": id, "text": "permit (" + scope + ", resource);"}, http.StatusCreated, nil)
+}
+
 type session struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
@@ -183,7 +189,8 @@ type session struct {
 	} `json:"viewers"`
 	StartedAt time.Time  `json:"started_at"`
 	EndedAt   *time.Time `json:"ended_at"`
-	Frames    int        `json:"frames"` // encoded so far
+	Frames    int        `json:"frames"`   // encoded so far
+	Encoders  int        `json:"encoders"` // opened so far
 }
 
 type recording struct {
@@ -255,7 +262,37 @@ func (g *gateway) sealed(id string, within time.Duration) recording {
 // export fetches the recording as one MP4 and returns the file.
 func (g *gateway) export(id string) string {
 	g.t.Helper()
-	res, err := g.client.Get(g.url + "/api/v1/recordings/" + id + "/export")
+	j := g.beginExport(id, map[string]any{"kind": "mp4"})
+	require.Eventually(g.t, func() bool { j = g.exportJob(id, j.ID); return j.State == "done" || j.State == "failed" }, time.Minute, 50*time.Millisecond)
+	require.Equal(g.t, "done", j.State, "%s", j.Error)
+	return g.download(id, j.ID)
+}
+
+// exportJob is an export as the API shows it.
+type exportJob struct {
+	ID, State, Error string
+	Progress         float64
+}
+
+func (g *gateway) beginExport(id string, wish map[string]any) (j exportJob) {
+	g.t.Helper()
+	wish["reason"] = "to look at it"
+	g.call("POST", "/recordings/"+id+"/exports", wish, http.StatusAccepted, &j)
+	return j
+}
+
+func (g *gateway) exportJob(id, job string) (j exportJob) {
+	g.t.Helper()
+	g.call("GET", "/recordings/"+id+"/exports/"+job, nil, http.StatusOK, &j)
+	return j
+}
+
+// download fetches the result of an export and returns the file.
+func (g *gateway) download(id, job string) string {
+	g.t.Helper()
+	var link struct{ URL string }
+	g.call("POST", "/recordings/"+id+"/exports/"+job+"/link", nil, http.StatusOK, &link)
+	res, err := g.client.Get(g.url + link.URL)
 	require.NoError(g.t, err)
 	defer res.Body.Close()
 	require.Equal(g.t, http.StatusOK, res.StatusCode)
@@ -317,7 +354,7 @@ func probe(t testing.TB, file string) time.Duration {
 	require.NotNil(t, m, "%s", out)
 	seconds, err := strconv.ParseFloat(string(m[1]), 64)
 	require.NoError(t, err)
-	out, err = exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", file, "-f", "null", "-").CombinedOutput()
+	out, err = exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", file, "-enc_time_base", "1:90000", "-f", "null", "-").CombinedOutput()
 	require.NoError(t, err, "decoding: %s", out)
 	require.Empty(t, strings.TrimSpace(string(out)), "decoding complained")
 	return time.Duration(seconds * float64(time.Second))

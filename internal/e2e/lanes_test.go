@@ -45,7 +45,7 @@ func TestPlainPlayer(t *testing.T) {
 func TestRecordingIsSharp(t *testing.T) {
 	testbed.Require(t, "ffmpeg")
 	d := startExactDesk(t)
-	background(t, d.x.Display, "xterm", "-fn", "5x8", "-geometry", "60x12+400+420", "-e", python+" "+script("lines.py")+" type 20 3; exec sleep 1d")
+	background(t, d.x.Display, "xterm", "-fn", "5x8", "-geometry", "60x12+400+420", "-e", testbed.Python+" "+script("lines.py")+" type 20 3; exec sleep 1d")
 	time.Sleep(6 * time.Second)
 	d.requireExact("typing")
 	want := d.x.Screenshot(t)

@@ -32,7 +32,7 @@ type farDesk struct {
 // startFarDesk makes that many links to a desktop of a size. All of them reach the gateway's media at one address, the first one's.
 func startFarDesk(t *testing.T, size image.Point, links int) *farDesk {
 	t.Helper()
-	testbed.Require(t, "Xvnc", "xterm", "xdotool", "display", python)
+	testbed.Require(t, "Xvnc", "xterm", "xdotool", "display", testbed.Python)
 	d := &farDesk{t: t}
 	for i := range links {
 		d.links = append(d.links, testbed.StartLink(t, uint64(i+1)))
@@ -52,7 +52,7 @@ func (d *farDesk) browse(size image.Point) *exactDesk {
 	port, err := strconv.Atoi(u.Port())
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.links[0].Forward(port))
-	b := openBrowserIn(d.t, d.gateway, d.links[0].Do)
+	b := openBrowserIn(d.t, d.gateway, "admin", d.links[0].Do)
 	b.do("viewport", nil, "width", size.X, "height", size.Y+toolbarHeight)
 	return &exactDesk{t: d.t, x: d.x, g: d.gateway, b: b}
 }
@@ -74,7 +74,7 @@ func (d *farDesk) terminal() (file string) {
 // noise starts to draw noise now and then: see noise.py. It ends with the test.
 func (d *farDesk) noise(width, height int, interval time.Duration) *changes {
 	d.t.Helper()
-	cmd := exec.Command(python, script("noise.py"), strconv.Itoa(width), strconv.Itoa(height), fmt.Sprint(interval.Seconds()), "3600")
+	cmd := exec.Command(testbed.Python, script("noise.py"), strconv.Itoa(width), strconv.Itoa(height), fmt.Sprint(interval.Seconds()), "3600")
 	cmd.Env = append(os.Environ(), "DISPLAY="+d.x.Display)
 	out, err := cmd.StdoutPipe()
 	require.NoError(d.t, err)
@@ -177,35 +177,45 @@ func median(d []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(d))[len(d)/2]
 }
 
-// TestLossyLink works over 5 % loss and 50 ms each way: what is typed arrives, pictures go on, and at rest the browser's window
-// shows the desktop pixel by pixel.
+// TestLossyLink works over 5 % loss, with a long and a short way and none: what is typed arrives, also what is typed as soon as there is a
+// picture, pictures go on, and at rest the browser's window shows the desktop pixel by pixel.
 func TestLossyLink(t *testing.T) {
 	requireConsole(t)
 	d := startFarDesk(t, exactSize, 1)
 	typed := d.terminal()
 	far := d.browse(exactSize)
-	bad := link.Conditions{Loss: 0.05, Delay: 50 * time.Millisecond}
-	d.links[0].Set(bad)
-	far.connect()
-	time.Sleep(4 * time.Second) // a picture may come seconds before the channels whose first packets were lost: SCTP's timeout is one second
-	far.b.mouse(60, 60, "left")
-	far.b.typeText("over a bad link\n")
-	waitFile(t, typed, "over a bad link\n")
-	far.b.mouse(exactSize.X-1, exactSize.Y-1, "") // the pointer is a part of what is seen
-	far.requireExact("typing")
+	so := ""
+	for _, delay := range []time.Duration{50 * time.Millisecond, 10 * time.Millisecond, 0} {
+		d.links[0].Set(link.Conditions{Loss: 0.05, Delay: delay})
+		if far.id == "" {
+			far.connect()
+		}
+		line := fmt.Sprintf("over a bad link, %v away\n", delay)
+		so += line
+		far.b.mouse(60, 60, "left")
+		far.b.typeText(line)
+		waitFile(t, typed, so)
+		far.b.mouse(exactSize.X-1, exactSize.Y-1, "") // the pointer is a part of what is seen
+		far.requireRest("typing, " + delay.String() + " away")
 
-	c := d.noise(256, 128, 100*time.Millisecond)
-	require.Eventually(t, func() bool { return len(c.between(time.Time{}, time.Now())) > 30 }, patience, 100*time.Millisecond)
-	before := d.links[0].Download()
-	require.Eventually(t, func() bool { return d.links[0].Download().Lost-before.Lost > 20 }, patience, 100*time.Millisecond, "nothing was lost")
-	c.stop()
-	testbed.Run(t, d.x.Display, "xrefresh") // what lay under the noise
-	rest := time.Now()
-	t.Logf("as it stays %v after noise", far.b.settled().Sub(rest).Round(time.Millisecond))
-	far.requireExact("noise")
+		c := d.noise(256, 128, 100*time.Millisecond)
+		before := d.links[0].Download()
+		require.Eventually(t, func() bool { return d.links[0].Download().Lost-before.Lost > 20 }, patience, 100*time.Millisecond, "nothing was lost")
+		c.stop()
+		testbed.Run(t, d.x.Display, "xrefresh") // what lay under the noise
+		far.requireRest("noise, " + delay.String() + " away")
+	}
 	n := d.links[0].Download()
 	t.Logf("%d packets came, %d were lost", n.Packets, n.Lost)
 	far.b.silent()
+}
+
+// requireRest waits until the window stays as it is, logs how long that took from now, and requires it to be exact then.
+func (d *exactDesk) requireRest(after string) {
+	d.t.Helper()
+	rest := time.Now()
+	d.t.Logf("as it stays %v after %s", d.b.settled().Sub(rest).Round(time.Millisecond), after)
+	d.requireExact(after)
 }
 
 // TestSlowLink limits the link of the viewer in control while the desktop changes by far more than it carries: the stream fits itself
@@ -226,20 +236,20 @@ func TestSlowLink(t *testing.T) {
 
 	for _, limit := range []struct {
 		rate  int           // bits a second
-		units int           // at least, in ten seconds
+		units int           // at least, in six seconds
 		age   time.Duration // at most
-	}{{1_000_000, 20, time.Second}, {300_000, 5, 3 * time.Second}} {
+	}{{1_000_000, 12, time.Second}, {300_000, 3, 3 * time.Second}} {
 		slow := delay
 		slow.Rate = limit.rate
 		over.SetDownload(slow)
 		var last sight
 		fits := func() bool {
-			last = see(c, p, over, 10*time.Second)
+			last = see(c, p, over, 6*time.Second)
 			t.Logf("%d kbit/s: %v", limit.rate/1000, last)
 			return last.units >= limit.units && last.age <= limit.age && last.idrs <= 5 && last.link.Overflowed < last.link.Packets/20
 		}
 		fitted := false
-		for range 4 { // the estimate takes its time
+		for range 7 { // the estimate takes its time
 			if fitted = fits(); fitted {
 				break
 			}
@@ -272,37 +282,32 @@ func TestStarvedWatcher(t *testing.T) {
 	see(c, a, d.links[0], 5*time.Second) // the estimate of the link settles
 	d.links[1].SetDownload(link.Conditions{Delay: 20 * time.Millisecond, Rate: 200_000})
 
-	const length, rounds = 12 * time.Second, 3
-	verdicts := []string{}
+	const length, rounds = 10 * time.Second, 3
+	alone := func() sight {
+		now := see(c, a, d.links[0], length)
+		t.Logf("alone:          %v", now)
+		require.Greater(t, now.changes, 30)
+		return now
+	}
+	before, verdict := alone(), ""
 	for range rounds { // whatever else the machine does disturbs one stretch or the other; a watcher disturbs all of his
-		alone := see(c, a, d.links[0], length)
-		t.Logf("alone:          %v", alone)
 		b := d.gateway.play(d.links[1], s.ID, "view")
 		with := see(c, a, d.links[0], length)
 		t.Logf("with a watcher: %v", with)
 		came := b.since(time.Time{})
 		t.Logf("the watcher:    %d pictures, asked %d times, %d packets lost to the queue", len(came), b.asked(), d.links[1].Download().Overflowed)
-		require.Greater(t, alone.changes, 100)
-		require.Greater(t, with.changes, 100)
+		require.Greater(t, with.changes, 30)
 		require.Greater(t, b.asked(), 1, "the watcher was not starved")
 		require.LessOrEqual(t, with.idrs, 8, "the watcher has IDRs made")
-		verdict := ""
-		if with.latency > alone.latency*11/10 {
-			verdict = fmt.Sprintf("latency %v, %v alone", with.latency, alone.latency)
-		}
-		if share := float64(with.units) / float64(with.changes); share < 0.9*float64(alone.units)/float64(alone.changes) {
-			verdict += fmt.Sprintf(" %d pictures of %d changes, %d of %d alone", with.units, with.changes, alone.units, alone.changes)
-		}
-		if verdict == "" {
+		if verdict = with.worse(before); verdict == "" {
 			d.watcherSees(b)
-			verdicts = nil
 			break
 		}
-		verdicts = append(verdicts, verdict)
 		b.close()
 		require.Eventually(t, func() bool { return len(d.gateway.session(s.ID).Viewers) == 1 }, 2*patience, 100*time.Millisecond, "the watcher does not leave")
+		before = alone()
 	}
-	require.Empty(t, verdicts, "a starved watcher changes what the viewer in control gets")
+	require.Empty(t, verdict, "a starved watcher changes what the viewer in control gets")
 	c.stop()
 
 	d.gateway.terminate(s.ID)
@@ -311,12 +316,21 @@ func TestStarvedWatcher(t *testing.T) {
 	require.InDelta(t, float64(r.DurationMS)/1000, probe(t, d.gateway.export(s.ID)).Seconds(), 0.5)
 }
 
-// watcherSees waits until a starved watcher has seen three pictures, then gives him a good link, on which he must see all.
+// worse tells by what a sight is more than a tenth worse than another; "" when it is not.
+func (s sight) worse(than sight) (verdict string) {
+	if s.latency > than.latency*11/10 {
+		verdict = fmt.Sprintf("latency %v, %v alone", s.latency, than.latency)
+	}
+	if share := float64(s.units) / float64(s.changes); share < 0.9*float64(than.units)/float64(than.changes) {
+		verdict += fmt.Sprintf(" %d pictures of %d changes, %d of %d alone", s.units, s.changes, than.units, than.changes)
+	}
+	return verdict
+}
+
+// watcherSees waits until a starved watcher has seen another picture, then gives him a good link, on which he must see all.
 func (d *farDesk) watcherSees(b *player) {
 	d.t.Helper()
-	for range 3 {
-		b.picture(d.t, time.Now())
-	}
+	b.picture(d.t, time.Now())
 	d.links[1].Set(link.Conditions{Delay: 20 * time.Millisecond})
 	require.Eventually(d.t, func() bool {
 		from := time.Now()

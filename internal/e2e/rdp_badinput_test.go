@@ -59,8 +59,7 @@ func TestRDPRefused(t *testing.T) {
 		{"dying", "target_closed", []string{"closed the connection"}},
 	} {
 		t.Run(c.target, func(t *testing.T) {
-			defer func(t *testing.T) { b.t, g.t = t, t }(b.t)
-			b.t, g.t = t, t
+			during(t, g, b)
 			var p problem
 			g.call("POST", "/sessions", map[string]any{"target_id": c.target}, http.StatusBadGateway, &p)
 			require.Equal(t, c.code, p.Code)

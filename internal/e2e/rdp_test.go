@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,34 +20,13 @@ const (
 	copiedFar  = "from the desktop: Grüße 日本"
 )
 
-// rdpDesk is a real RDP server with what a test needs of its desktop. What is nil cannot be had of it.
-type rdpDesk struct {
-	settings string // of the target, besides its names
-	password string
-	// arrange is called when the desktop shows; it may put things onto it.
-	arrange func()
-	// screen is what the desktop shows, by its own word.
-	screen func() *image.RGBA
-	// typing opens a terminal, if arrange has not, that writes what is typed into a file, and returns that.
-	typing func() string
-	// clicking opens a window that tells what the mouse does to it, at its place, in these words.
-	clicking func() (told, click, wheel string)
-	at       image.Point // in that window, and in the terminal
-	// display is the X display that has the clipboard; "" for none.
-	display func() string
-	resizes bool
-	// still says that screen tells only what shows until typing opens a window.
-	still  bool
-	before *image.RGBA // the desktop when typing began, or at first where it is still
-}
-
 // TestRDP takes each server through a whole session in Chromium, from the page of targets to the recording.
 func TestRDP(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) *rdpDesk{
-		"xrdp-Xorg":  func(t *testing.T) *rdpDesk { return xrdpDesk(t, "Xorg") },
-		"xrdp-Xvnc":  func(t *testing.T) *rdpDesk { return xrdpDesk(t, "Xvnc") },
-		"shadow-TLS": func(t *testing.T) *rdpDesk { return shadowDesk(t, false) },
-		"shadow-NLA": func(t *testing.T) *rdpDesk { return shadowDesk(t, true) },
+	for name, start := range map[string]func(*testing.T) *desk{
+		"xrdp-Xorg":  func(t *testing.T) *desk { return xrdpDesk(t, "Xorg") },
+		"xrdp-Xvnc":  func(t *testing.T) *desk { return xrdpDesk(t, "Xvnc") },
+		"shadow-TLS": func(t *testing.T) *desk { return shadowDesk(t, false) },
+		"shadow-NLA": func(t *testing.T) *desk { return shadowDesk(t, true) },
 		"weston":     westonDesk,
 		"gnome":      gnomeDesk,
 	} {
@@ -148,18 +126,17 @@ func TestRDPDepthsAndKeyboards(t *testing.T) {
 }
 
 // seen compares the picture with the desktop.
-func (d *rdpDesk) seen(b *browser) {
+func (d *desk) seen(b *browser) {
 	b.t.Helper()
 	b.mouse(0, 0, "") // any motion makes sure that keys have somewhere to go
-	size := d.screen().Rect.Size()
-	b.mouse(size.X-1, size.Y-1, "")
+	d.park(b)
 	b.shows("desktop", "the picture of the desktop", h264Tolerance, d.screen)
 	d.before = d.screen()
 	b.screenshot("rdp-" + b.t.Name()[len("TestRDP/"):])
 }
 
 // worked types, clicks and turns the wheel, and looks for it on the target.
-func (d *rdpDesk) worked(b *browser) {
+func (d *desk) worked(b *browser) {
 	b.t.Helper()
 	file := d.typing()
 	if d.still { // by now it is not
@@ -167,12 +144,7 @@ func (d *rdpDesk) worked(b *browser) {
 			return alike(b.picture("desktop"), d.screen(), h264Tolerance) != ""
 		})
 	}
-	// Where the desktop gives the terminal the keyboard a moment after the click, the first keys are nobody's.
-	b.mouse(d.at.X, d.at.Y, "left")
-	testbed.Eventually(b.t, patience, "the keyboard in the terminal", func() bool {
-		b.press("Enter")
-		return read(file) != ""
-	})
+	d.focus(b, file)
 	if !d.still {
 		b.shows("desktop", "the terminal", h264Tolerance, d.screen)
 		d.before = d.screen()
@@ -193,7 +165,7 @@ func (d *rdpDesk) worked(b *browser) {
 }
 
 // copied carries text over both ways.
-func (d *rdpDesk) copied(b *browser) {
+func (d *desk) copied(b *browser) {
 	b.t.Helper()
 	b.do("copy", nil, "text", copiedHere)
 	b.press("Control+v")
@@ -209,7 +181,7 @@ func (d *rdpDesk) copied(b *browser) {
 }
 
 // resized asks for a desktop of the window's size; a target that cannot says so, and goes on.
-func (d *rdpDesk) resized(b *browser) {
+func (d *desk) resized(b *browser) {
 	b.t.Helper()
 	const bar = 44 // CSS pixels of the tools above the desktop
 	want := image.Pt(1200, 720)
@@ -233,7 +205,7 @@ func (d *rdpDesk) resized(b *browser) {
 }
 
 // recorded looks for all of it in the recording.
-func (d *rdpDesk) recorded(b *browser, id string, last *image.RGBA) {
+func (d *desk) recorded(b *browser, id string, last *image.RGBA) {
 	b.t.Helper()
 	events := b.gateway.events(id)
 	require.Contains(b.t, typedText(events), typedWords+"\n")
@@ -262,107 +234,6 @@ func (d *rdpDesk) recorded(b *browser, id string, last *image.RGBA) {
 
 // debugLog makes serve and workers tell all they ever tell.
 const debugLog = "log: {level: debug}\n"
-
-func xrdpDesk(t *testing.T, session string) *rdpDesk {
-	t.Helper()
-	x := testbed.StartXRDP(t, testbed.XRDPOptions{Session: session})
-	var screen *testbed.X
-	d := xDesk(t, func() *testbed.X { return screen }, filepath.Join(x.Home, "typed"))
-	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: verify, ca_file: %s}, rdp: {keyboard_layout: en-US}",
-		x.Addr, x.Username, x.Password, filepath.Join(x.Home, "../etc/cert.pem"))
-	d.password, d.resizes = x.Password, true
-	arrange := d.arrange
-	d.arrange = func() {
-		screen = x.Session(t)
-		arrange()
-	}
-	d.display = func() string { return screen.Display }
-	return d
-}
-
-func shadowDesk(t *testing.T, nla bool) *rdpDesk {
-	t.Helper()
-	s := testbed.StartShadow(t, testbed.ShadowOptions{NLA: nla})
-	d := xDesk(t, func() *testbed.X { return s.Screen }, filepath.Join(t.TempDir(), "typed"))
-	d.settings = fmt.Sprintf("address: %q, tls: {mode: pin, fingerprint: %x}", s.Addr, s.Cert.Fingerprint)
-	if nla {
-		d.password = s.Password
-		d.settings += fmt.Sprintf(", username: %s, password: %q, rdp: {security: nla}", s.Username, s.Password)
-	}
-	return d
-}
-
-// xDesk is a desktop on an X display, which others take part in without RDP.
-func xDesk(t *testing.T, screen func() *testbed.X, typed string) *rdpDesk {
-	t.Helper()
-	return &rdpDesk{
-		at: image.Pt(200, 200),
-		arrange: func() {
-			testbed.PaintWallpaper(t, screen())
-			testbed.XTerm(t, screen().Display, "cat >"+typed)
-		},
-		screen: func() *image.RGBA { return screen().Screenshot(t) },
-		typing: func() string { return typed },
-		clicking: func() (string, string, string) {
-			told := filepath.Join(t.TempDir(), "told")
-			testbed.XTerm(t, screen().Display, `stty raw -echo; printf '\033[?1000h\033[?1006h'; exec cat >`+told)
-			return told, "\x1b[<0;", "\x1b[<65;"
-		},
-	}
-}
-
-func westonDesk(t *testing.T) *rdpDesk {
-	t.Helper()
-	testbed.Require(t, "weston-eventdemo", "stdbuf")
-	w := testbed.StartWeston(t, testbed.WestonOptions{})
-	dir := t.TempDir()
-	typed, told, ready := filepath.Join(dir, "typed"), filepath.Join(dir, "told"), filepath.Join(dir, "ready")
-	var terminal *testbed.Process
-	return &rdpDesk{
-		settings: fmt.Sprintf("address: %q, tls: {mode: pin, fingerprint: %x}", w.Addr, w.Cert.Fingerprint),
-		arrange:  func() {},
-		screen:   func() *image.RGBA { return w.Wallpaper },
-		at:       image.Pt(512, 384), still: true, // wherever the compositor puts windows, which are large
-
-		typing: func() string {
-			terminal = w.Terminal(t, "touch "+ready+"; sed -u /./q >"+typed+"; exec sleep 1d")
-			testbed.Eventually(t, patience, "a terminal", func() bool { _, err := os.Stat(ready); return err == nil })
-			return typed
-		},
-		clicking: func() (string, string, string) {
-			terminal.Stop() // a click on it would bring it to the front for good
-			w.Start(t, "sh", "-c", "exec stdbuf -oL weston-eventdemo -w 1024 -h 768 --log-focus --log-button --log-axis >"+told)
-			testbed.Eventually(t, patience, "the window of events", func() bool { return read(told) != "" })
-			return told, "button", "axis"
-		},
-	}
-}
-
-func gnomeDesk(t *testing.T) *rdpDesk {
-	t.Helper()
-	n := testbed.StartGNOME(t, testbed.GNOMEOptions{})
-	picture := testbed.Wallpaper(image.Pt(1024, 768))
-	cover := n.Picture(t, picture)
-	typed := filepath.Join(t.TempDir(), "typed")
-	d := xDesk(t, func() *testbed.X { return &testbed.X{Display: n.Display} }, typed)
-	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: pin, fingerprint: %x}",
-		n.Addr, n.Username, n.Password, n.Cert.Fingerprint)
-	d.password, d.still = n.Password, true
-	d.arrange = func() {}
-	d.screen = func() *image.RGBA { return picture }
-	var terminal *testbed.Process
-	d.typing = func() string {
-		cover.Stop()
-		terminal = testbed.XTerm(t, n.Display, "cat >"+typed)
-		return typed
-	}
-	clicking := d.clicking
-	d.clicking = func() (string, string, string) {
-		terminal.Stop() // the compositor may put a second window below or beside it
-		return clicking()
-	}
-	return d
-}
 
 func read(file string) string {
 	b, _ := os.ReadFile(file) // which comes to be

@@ -35,7 +35,7 @@ func TestRelay(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			requireConsole(t)
-			testbed.Require(t, "Xvnc", "xterm", "xdotool", "display", python)
+			testbed.Require(t, "Xvnc", "xterm", "xdotool", "display", testbed.Python)
 			over := testbed.StartLink(t, 1)
 			cert := testbed.NewCert(t, over.Host.String())
 			chromiumTrusts(t, cert)

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,13 +36,27 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, entries: map[string]*failures{}}
 }
 
-func rules(name, source string) []rule {
+// rules are those for a try at name from source. Where the name's owner is known from, its own count does not hold: it is
+// strangers' doing.
+func rules(name, source string, known bool) []rule {
 	source = sourceKey(source)
-	return []rule{
+	list := []rule{
 		{"p\x00" + name + "\x00" + source, freePairFailures, maxPairWait},
 		{"s\x00" + source, freeSourceFailures, maxSourceWait},
 		{"n\x00" + name, freeNameFailures, maxNameWait},
 	}
+	if known {
+		return list[:2]
+	}
+	return list
+}
+
+// backoff is how long to wait after that many failures, of which some are free.
+func backoff(failures, free int, longest time.Duration) time.Duration {
+	if failures < free {
+		return 0
+	}
+	return min(firstWait<<min(failures-free, 20), longest)
 }
 
 // sourceKey counts an IPv6 network of 64 bits, which one person commonly owns, as one source.
@@ -59,12 +74,12 @@ func sourceKey(source string) string {
 	return addr.String()
 }
 
-// begin counts a try, or returns how long to wait before the next.
-func (t *throttle) begin(name, source string) (wait time.Duration) {
+// begin counts a try, or returns how long to wait before the next. known tells that the name has signed in from source.
+func (t *throttle) begin(name, source string, known bool) (wait time.Duration) {
 	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list := rules(name, source)
+	list := rules(name, source, known)
 	for _, r := range list {
 		if f := t.entries[r.key]; f != nil && now.Sub(f.last) < forgetAfter {
 			wait = max(wait, f.until.Sub(now))
@@ -82,8 +97,8 @@ func (t *throttle) begin(name, source string) (wait time.Duration) {
 		}
 		f.count++
 		f.before, f.last = f.last, now
-		if over := f.count - r.free; over >= 0 {
-			f.until = now.Add(min(firstWait<<min(over, 20), r.maxWait))
+		if wait := backoff(f.count, r.free, r.maxWait); wait > 0 {
+			f.until = now.Add(wait)
 		}
 	}
 	return 0
@@ -94,7 +109,7 @@ func (t *throttle) begin(name, source string) (wait time.Duration) {
 func (t *throttle) succeeded(name, source string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i, r := range rules(name, source) {
+	for i, r := range rules(name, source, false) {
 		f := t.entries[r.key]
 		switch {
 		case f == nil:
@@ -103,6 +118,19 @@ func (t *throttle) succeeded(name, source string) {
 		default:
 			f.count--
 			f.until, f.last = time.Time{}, f.before
+		}
+	}
+}
+
+// forget ends the waits of a name: its own and those of it with any source.
+func (t *throttle) forget(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.entries, "n\x00"+name)
+	pair := "p\x00" + name + "\x00"
+	for key := range t.entries {
+		if strings.HasPrefix(key, pair) {
+			delete(t.entries, key)
 		}
 	}
 }

@@ -12,14 +12,22 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // tempPrefix begins the names of objects that are still being written. CheckKey keeps keys out of it.
 const tempPrefix = ".put-"
 
 // Disk keeps objects as files under a folder; the key is the path.
-type Disk struct{ root *os.Root }
+type Disk struct {
+	root *os.Root
+	// Clock tells whether a lock is over; nil: time.Now. It is set before the first use.
+	Clock func() time.Time
+
+	locks sync.Mutex // of lock files: held from reading one to writing it, and while an object is removed
+}
 
 var _ Store = (*Disk)(nil)
 
@@ -60,6 +68,14 @@ func (d *Disk) Put(ctx context.Context, key string, r io.ReadSeeker, size int64,
 	folder := path.Dir(key)
 	if err := d.makeFolder(folder); err != nil {
 		return fmt.Errorf("objectstore: put: %w", err)
+	}
+	if opt.Lock != (Lock{}) {
+		d.locks.Lock()
+		err := d.lock(folder, opt.Lock, false)
+		d.locks.Unlock()
+		if err != nil {
+			return err
+		}
 	}
 	f, temp, err := d.createTemporary(folder)
 	if err != nil {
@@ -209,7 +225,7 @@ func (d *Disk) list(ctx context.Context, folder, prefix string, yield func(Objec
 			if !d.list(ctx, strings.TrimSuffix(key, "/"), prefix, yield) {
 				return false
 			}
-		case e.Type().IsRegular() && strings.HasPrefix(key, prefix) && !strings.HasPrefix(e.Name(), tempPrefix):
+		case e.Type().IsRegular() && strings.HasPrefix(key, prefix) && !strings.HasPrefix(e.Name(), "."):
 			info, err := e.Info()
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // deleted meanwhile
@@ -234,6 +250,11 @@ func (d *Disk) Delete(_ context.Context, key string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("objectstore: delete: %w", err)
 	}
+	d.locks.Lock()
+	defer d.locks.Unlock()
+	if err := d.locked(key); err != nil {
+		return err
+	}
 	if err := d.root.Remove(key); err != nil {
 		return notFound(key, err)
 	}
@@ -242,7 +263,7 @@ func (d *Disk) Delete(_ context.Context, key string) error {
 		return fmt.Errorf("objectstore: delete: %w", err)
 	}
 	for ; folder != "."; folder = path.Dir(folder) {
-		if d.root.Remove(folder) != nil {
+		if d.removeFolder(folder) != nil {
 			break // not empty
 		}
 	}

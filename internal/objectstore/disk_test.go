@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/vitrine-psm/vitrine/internal/objectstore"
 	"github.com/vitrine-psm/vitrine/internal/objectstore/objectstoretest"
@@ -56,4 +57,15 @@ func TestDiskStaysInItsFolder(t *testing.T) {
 		t.Error("a link out of the folder was followed")
 		_ = f.Close()
 	}
+}
+
+func TestDiskLock(t *testing.T) {
+	d, err := objectstore.OpenDisk(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	now := time.Now()
+	d.Clock = func() time.Time { return now }
+	objectstoretest.RunLock(t, d, func(until time.Time) { now = until })
 }

@@ -31,6 +31,21 @@ type MinIOConfig struct {
 	AccessKey    string
 	SecretKey    Secret
 	CreateBucket bool // make the bucket when it is missing
+	// LockMode makes the server itself refuse to remove objects before their time. Empty: it is not asked to.
+	LockMode LockMode
+}
+
+// LockMode is how firmly an S3 server holds a lock.
+type LockMode string
+
+// How firmly an S3 server holds a lock.
+const (
+	Governance LockMode = "governance" // whoever has a special permission can remove an object nevertheless
+	Compliance LockMode = "compliance" // nobody can, the server's administrator included
+)
+
+func (m LockMode) retention() minio.RetentionMode {
+	return minio.RetentionMode(strings.ToUpper(string(m)))
 }
 
 // Secret is a string that never appears in a log.
@@ -116,12 +131,14 @@ func (m *MinIO) Put(ctx context.Context, key string, r io.ReadSeeker, size int64
 			return err
 		}
 	}
-	_, err := m.client.PutObject(ctx, m.cfg.Bucket, m.cfg.Prefix+key, io.LimitReader(r, size), size, minio.PutObjectOptions{
+	put := minio.PutObjectOptions{
 		ContentType: opt.ContentType,
 		// In parts the server would keep a checksum of checksums. A segment is 64 MiB at most, one PUT may have 5 GiB.
 		DisableMultipart: true,
 		UserMetadata:     map[string]string{"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(opt.SHA256[:])},
-	})
+	}
+	m.lockNew(&put, opt.Lock)
+	_, err := m.client.PutObject(ctx, m.cfg.Bucket, m.cfg.Prefix+key, io.LimitReader(r, size), size, put)
 	if minio.ToErrorResponse(err).Code == minio.NoSuchBucket {
 		m.bucket.Store(false) // somebody removed it; the next attempt makes it again
 	}
@@ -133,7 +150,7 @@ func (m *MinIO) Put(ctx context.Context, key string, r io.ReadSeeker, size int64
 func (m *MinIO) makeBucket(ctx context.Context) error {
 	exists, err := m.client.BucketExists(ctx, m.cfg.Bucket)
 	if err == nil && !exists {
-		err = m.client.MakeBucket(ctx, m.cfg.Bucket, minio.MakeBucketOptions{Region: m.cfg.Region})
+		err = m.client.MakeBucket(ctx, m.cfg.Bucket, minio.MakeBucketOptions{Region: m.cfg.Region, ObjectLocking: m.cfg.LockMode != ""})
 		if minio.ToErrorResponse(err).Code == minio.BucketAlreadyOwnedByYou {
 			err = nil // another node was first
 		}
@@ -223,15 +240,34 @@ func (m *MinIO) List(ctx context.Context, prefix string) iter.Seq2[Object, error
 	}
 }
 
-// Delete removes the object. S3 deletes what is not there without a word, so it is looked for first.
+// Delete removes the object with all its versions: in a bucket with versions, which one with Object Lock always is, what is
+// removed by its key alone is only hidden. S3 deletes what is not there without a word, so it is looked for first.
 func (m *MinIO) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
-	if _, err := m.client.StatObject(ctx, m.cfg.Bucket, m.cfg.Prefix+key, minio.StatObjectOptions{}); err != nil {
-		return m.failed("delete", key, err)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the client's goroutine
+	full, found := m.cfg.Prefix+key, false
+	for info := range m.client.ListObjectsIter(ctx, m.cfg.Bucket, minio.ListObjectsOptions{Prefix: full, WithVersions: true}) {
+		if info.Err != nil {
+			return m.failed("delete", key, info.Err)
+		}
+		if info.Key != full {
+			continue // a longer key; "a/" comes as one
+		}
+		found = true
+		if err := m.client.RemoveObject(ctx, m.cfg.Bucket, full, minio.RemoveObjectOptions{VersionID: info.VersionID}); err != nil {
+			return m.failed("delete", key, err)
+		}
 	}
-	return m.failed("delete", key, m.client.RemoveObject(ctx, m.cfg.Bucket, m.cfg.Prefix+key, minio.RemoveObjectOptions{}))
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("%w: %s", ErrNotFound, key)
+	}
+	return nil
 }
 
 // failed maps the server's codes to the sentinels.
@@ -248,6 +284,10 @@ func (m *MinIO) failed(what, key string, err error) error {
 		}
 	case "InvalidRange":
 		return fmt.Errorf("%w: %s", ErrRange, key)
+	case minio.AccessDenied, "InvalidRequest": // S3's own word, and MinIO's
+		if m.cfg.LockMode != "" && what == "delete" {
+			return fmt.Errorf("%w: %s: %w", ErrLocked, key, err)
+		}
 	case "XAmzContentChecksumMismatch", "XMinioContentChecksumMismatch", "BadDigest", "InvalidDigest", "IncompleteBody":
 		return fmt.Errorf("%w: %s", ErrChecksum, key)
 	}

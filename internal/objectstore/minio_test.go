@@ -1,11 +1,13 @@
 package objectstore_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -73,6 +75,29 @@ func TestMinIO(t *testing.T) {
 		_, err := s.Stat(t.Context(), "k")
 		if err == nil || errors.Is(err, objectstore.ErrNotFound) || strings.Contains(err.Error(), "not-the-secret") {
 			t.Errorf("stat: %v", err)
+		}
+	})
+	t.Run("lock", func(t *testing.T) {
+		s := open(t, func(c *objectstore.MinIOConfig) { c.LockMode, c.Prefix = objectstore.Compliance, "p" }).(*objectstore.MinIO)
+		if err := s.CheckLock(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		objectstoretest.RunLock(t, s, func(until time.Time) {
+			for limit := until.Truncate(time.Second).Add(time.Second); !time.Now().After(limit); {
+				time.Sleep(time.Until(limit) + time.Millisecond) // the server has a clock of its own, of whole seconds
+			}
+		})
+	})
+	t.Run("bucket without lock", func(t *testing.T) {
+		name := "unlocked"
+		objectstoretest.Put(t, open(t, func(c *objectstore.MinIOConfig) { c.Bucket = name }), "k", []byte("x"))
+		s := open(t, func(c *objectstore.MinIOConfig) { c.Bucket, c.LockMode = name, objectstore.Governance }).(*objectstore.MinIO)
+		if err := s.CheckLock(t.Context()); !errors.Is(err, objectstore.ErrNoLock) {
+			t.Errorf("%v, want ErrNoLock", err)
+		}
+		err := s.Put(t.Context(), "l", strings.NewReader(""), 0, objectstore.PutOptions{SHA256: sha256.Sum256(nil), Lock: objectstore.Lock{Until: time.Now().Add(time.Hour)}})
+		if err == nil {
+			t.Error("an object that cannot be locked was stored")
 		}
 	})
 	t.Run("server down", func(t *testing.T) {

@@ -20,6 +20,10 @@ var (
 	ErrChecksum = errors.New("objectstore: content differs from its checksum")
 	// ErrKey is returned for a key outside the rules of CheckKey.
 	ErrKey = errors.New("objectstore: invalid key")
+	// ErrLocked is returned by Delete for an object whose time is not over, or that is on hold. It is still there.
+	ErrLocked = errors.New("objectstore: object is locked")
+	// ErrNoLock says that a bucket was made without Object Lock, which cannot be added later.
+	ErrNoLock = errors.New("objectstore: the bucket has no Object Lock")
 	// ErrRange is returned by Get for a range that does not begin inside the object.
 	ErrRange = errors.New("objectstore: range outside the object")
 )
@@ -42,14 +46,29 @@ type Store interface {
 	// List yields the objects whose keys begin with prefix, in the order of their keys, without SHA256. It stops at
 	// the first error.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
-	// Delete removes an object, for good.
+	// Delete removes an object, for good, with all its versions where the store keeps any. A locked one it leaves alone and
+	// returns ErrLocked.
 	Delete(ctx context.Context, key string) error
+}
+
+// Lock is what keeps objects from being removed.
+type Lock struct {
+	Until time.Time // zero: no time
+	Hold  bool      // for as long as it is not taken off
+}
+
+// Locker is a Store that can keep objects from being removed.
+type Locker interface {
+	// Lock locks all objects in a folder, those of keys that begin with it and a slash. A time is only ever made longer, by
+	// the zero time not at all; a hold is put on or taken off.
+	Lock(ctx context.Context, folder string, l Lock) error
 }
 
 // PutOptions go with the bytes of an object.
 type PutOptions struct {
 	ContentType string
 	SHA256      [sha256.Size]byte // required
+	Lock        Lock              // from the first moment; for stores that are no Locker it has no effect
 }
 
 // Object describes a stored object.

@@ -21,7 +21,7 @@ func TestPermissions(t *testing.T) {
 		{"unknown action", Subject{ID: "1", Permissions: All()}, "fly", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := Permissions{}.Authorize(t.Context(), tc.subject, tc.action, Resource{})
+			d, err := Permissions{}.Authorize(t.Context(), Query{Subject: tc.subject, Action: tc.action})
 			require.NoError(t, err)
 			require.Equal(t, tc.want, d.Allowed)
 			require.NotEmpty(t, d.Reason)
@@ -31,16 +31,19 @@ func TestPermissions(t *testing.T) {
 
 type broken struct{}
 
-func (broken) Authorize(context.Context, Subject, Action, Resource) (Decision, error) {
+func (broken) Authorize(context.Context, Query) (Decision, error) {
 	return Decision{Allowed: true}, errors.New("engine down")
 }
 
 func TestCheck(t *testing.T) {
-	require.NoError(t, Check(t.Context(), Permissions{}, Subject{ID: "1", Permissions: All()}, Connect, Resource{}))
-	err := Check(t.Context(), Permissions{}, Subject{ID: "1", Name: "bob"}, Connect, Resource{})
+	d, err := Check(t.Context(), Permissions{}, Query{Subject: Subject{ID: "1", Permissions: All()}, Action: Connect})
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+	_, err = Check(t.Context(), Permissions{}, Query{Subject: Subject{ID: "1", Name: "bob"}, Action: Connect})
 	denied, ok := errors.AsType[*DeniedError](err)
 	require.True(t, ok)
 	require.Equal(t, Connect, denied.Action)
 	require.Contains(t, denied.Reason, "bob")
-	require.ErrorContains(t, Check(t.Context(), broken{}, Subject{ID: "1"}, Connect, Resource{}), "engine down")
+	_, err = Check(t.Context(), broken{}, Query{Subject: Subject{ID: "1"}, Action: Connect})
+	require.ErrorContains(t, err, "engine down")
 }

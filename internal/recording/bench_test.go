@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,7 +20,7 @@ func BenchmarkRecorder(b *testing.B) {
 		b.Fatal(err)
 	}
 	clip := newClip(b)
-	line, err := encodeEvent(KeyEvent{"alice", 'a', "a", true}, 1, KeysFull)
+	line, err := encodeEvent(KeyEvent{Actor: "alice", Keysym: 'a', Key: "a", Down: true}, 1, KeysFull)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func BenchmarkIndexWhileRunning(b *testing.B) {
 		}
 	}
 	defer func() { _ = w.release() }()
-	lib := NewLibrary(root, newMemory())
+	lib := NewLibrary(root, newMemory(), nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		rec, err := lib.Open(b.Context(), testID)
@@ -86,5 +87,43 @@ func BenchmarkIndexWhileRunning(b *testing.B) {
 		if err := rec.Close(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What verification costs beside the disk: a large segment as it lies in a folder, and one that is decrypted on the way.
+func BenchmarkVerify(b *testing.B) {
+	content := make([]byte, 32<<20)
+	for i := range content {
+		content[i] = byte(i * 7)
+	}
+	e := Entry{Name: "seg-000000.m4s", Kind: KindSegment}
+	digestOf(content).seal(&e)
+	key, err := (&testKeys{}).Key(b.Context(), testID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sealed, err := encrypt(key, testID, e.Name, bytes.NewReader(content), e.Size, e.SHA256)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, file := range map[string][]byte{"plain": content, "encrypted": sealed} {
+		b.Run(name, func(b *testing.B) {
+			dir := b.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, e.Name), file, 0o600); err != nil {
+				b.Fatal(err)
+			}
+			f, err := openFolder(dir)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer f.close()
+			src := archive{files: f, id: testID, keys: &testKeys{}}
+			b.SetBytes(e.Size)
+			for b.Loop() {
+				if _, err := verifyFile(b.Context(), src, &e, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

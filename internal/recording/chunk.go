@@ -1,8 +1,6 @@
 package recording
 
 import (
-	"crypto/sha256"
-	"hash"
 	"os"
 
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
@@ -10,10 +8,10 @@ import (
 
 // chunk is the open event file.
 type chunk struct {
-	f     spoolfs.File
-	entry Entry // SHA256 and Quiet are set when it is closed
-	hash  hash.Hash
-	dirty bool
+	f      spoolfs.File
+	entry  Entry // digests and Quiet are set when it is closed
+	digest *digest
+	dirty  bool
 }
 
 func newChunk(fs spoolfs.FS, name string, firstUS int64) (*chunk, error) {
@@ -21,7 +19,7 @@ func newChunk(fs spoolfs.FS, name string, firstUS int64) (*chunk, error) {
 	if err != nil {
 		return nil, &SpoolError{"create", name, err}
 	}
-	return &chunk{f: f, entry: Entry{Name: name, Kind: KindEvents, FirstUS: firstUS}, hash: sha256.New(), dirty: true}, nil
+	return &chunk{f: f, entry: Entry{Name: name, Kind: KindEvents, FirstUS: firstUS}, digest: newDigest(), dirty: true}, nil
 }
 
 // write appends count lines, the last of which is of lastUS.
@@ -30,7 +28,7 @@ func (c *chunk) write(lines []byte, count int, lastUS int64) error {
 	if _, err := c.f.WriteAt(lines, c.entry.Size); err != nil {
 		return &SpoolError{"write", c.entry.Name, err}
 	}
-	c.hash.Write(lines)
+	c.digest.add(lines)
 	c.entry.Size += int64(len(lines))
 	c.entry.Count += count
 	c.entry.LastUS = lastUS
@@ -55,6 +53,6 @@ func (c *chunk) close() (Entry, error) {
 	if err := c.f.Close(); err != nil {
 		return Entry{}, &SpoolError{"close", c.entry.Name, err}
 	}
-	c.entry.SHA256 = Hash(c.hash.Sum(nil))
+	c.digest.seal(&c.entry)
 	return c.entry, nil
 }

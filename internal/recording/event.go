@@ -20,6 +20,7 @@ type (
 		Keysym uint32 `json:"keysym,omitempty"`
 		Key    string `json:"key,omitempty"`
 		Down   bool   `json:"down"`
+		Held   bool   `json:"held,omitempty"` // a rule kept it from the target
 	}
 	// TextEvent is text that no single key produced. Length is set by the recorder.
 	TextEvent struct {
@@ -27,6 +28,7 @@ type (
 		Text      string `json:"text,omitempty"`
 		Length    int    `json:"length"` // characters
 		Truncated bool   `json:"truncated,omitempty"`
+		Held      bool   `json:"held,omitempty"`
 	}
 	// PointerEvent is a button going down or up.
 	PointerEvent struct {
@@ -35,6 +37,7 @@ type (
 		Y       int           `json:"y"`
 		Buttons uint8         `json:"buttons"`
 		Action  PointerAction `json:"action"`
+		Held    bool          `json:"held,omitempty"`
 	}
 	// WheelEvent is a turn of the wheel, in notches.
 	WheelEvent struct {
@@ -51,6 +54,7 @@ type (
 		Bytes     int       `json:"bytes"`
 		Text      string    `json:"text"`
 		Truncated bool      `json:"truncated,omitempty"`
+		Held      bool      `json:"held,omitempty"`
 	}
 	// ResizeEvent is the desktop's new size in pixels.
 	ResizeEvent struct {
@@ -74,6 +78,7 @@ type (
 	}
 	// StateEvent is a change of the session's state.
 	StateEvent struct {
+		Actor   string `json:"actor,omitempty"` // who ended the session, where somebody did
 		State   string `json:"state"`
 		Reason  string `json:"reason,omitempty"`
 		Message string `json:"message,omitempty"`
@@ -81,8 +86,33 @@ type (
 	// ControlEvent is the control of the desktop changing hands.
 	ControlEvent struct {
 		Actor  string `json:"actor"`
-		Action string `json:"action"` // taken, released
+		Action string `json:"action"` // taken, released; taken_over, returned
 		Viewer string `json:"viewer"`
+		// From is who had it before, where a supervisor takes over or gives back.
+		From string `json:"from,omitempty"`
+	}
+	// FreezeEvent is somebody freezing the session: the person's input and picture stop, everything else goes on.
+	FreezeEvent struct {
+		Actor   string `json:"actor,omitempty"` // none: a rule did
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+	}
+	// ResumeEvent is a frozen session going on.
+	ResumeEvent struct {
+		Actor string `json:"actor,omitempty"`
+	}
+	// MessageEvent is a text shown to the person in the session, or their word that they have read it.
+	MessageEvent struct {
+		Actor  string `json:"actor,omitempty"`
+		Action string `json:"action"` // sent, acknowledged
+		ID     string `json:"id"`
+		Text   string `json:"text,omitempty"`
+	}
+	// WatchEvent is somebody beginning to watch another person's session, and whether that person is told.
+	WatchEvent struct {
+		Actor     string `json:"actor"`
+		Viewer    string `json:"viewer"`
+		Announced bool   `json:"announced"`
 	}
 	// RejectedEvent is input that was refused.
 	RejectedEvent struct {
@@ -90,6 +120,12 @@ type (
 		What    string `json:"what"`
 		Message string `json:"message"`
 		Count   int    `json:"count,omitempty"` // when repeated
+	}
+	// EndingEvent is people being told that the session is going to end, or, without a reason, that it is not any more.
+	EndingEvent struct {
+		Reason   string `json:"reason,omitempty"`
+		Message  string `json:"message,omitempty"`
+		InMillis int64  `json:"in_ms"`
 	}
 	// NameEvent is the desktop's name.
 	NameEvent struct {
@@ -125,7 +161,12 @@ func (ViewerJoinEvent) kind() string  { return "viewer_join" }
 func (ViewerLeaveEvent) kind() string { return "viewer_leave" }
 func (StateEvent) kind() string       { return "state" }
 func (ControlEvent) kind() string     { return "control" }
+func (FreezeEvent) kind() string      { return "freeze" }
+func (ResumeEvent) kind() string      { return "resume" }
+func (MessageEvent) kind() string     { return "message" }
+func (WatchEvent) kind() string       { return "watch" }
 func (RejectedEvent) kind() string    { return "rejected" }
+func (EndingEvent) kind() string      { return "ending" }
 func (NameEvent) kind() string        { return "name" }
 
 // encodeEvent makes the line of an event at µs t, newline included. Text that does not fit is cut.
@@ -148,13 +189,13 @@ func encodeEvent(e Event, us int64, keys KeyMode) ([]byte, error) {
 func prepare(e Event, keys KeyMode) Event {
 	switch e := e.(type) {
 	case KeyEvent:
-		if keys == KeysNone {
+		if keys == KeysNone || keys == KeysCommands && writes(e.Keysym) {
 			e.Keysym, e.Key = 0, ""
 		}
 		return e
 	case TextEvent:
 		e.Length = utf8.RuneCountInString(e.Text)
-		if keys == KeysNone {
+		if keys == KeysNone || keys == KeysCommands {
 			e.Text = ""
 		}
 		return e
@@ -162,7 +203,13 @@ func prepare(e Event, keys KeyMode) Event {
 		e.Bytes = len(e.Text)
 		return e
 	}
-	return e
+	return prepareDetected(e, keys)
+}
+
+// writes tells whether a key writes something. Keysyms of the others are in 0xfe00–0xffff, where the digits and signs of the
+// keypad are the exception (X11's keysymdef.h).
+func writes(keysym uint32) bool {
+	return keysym < 0xfe00 || keysym > 0xffff || keysym >= 0xffaa && keysym <= 0xffb9 || keysym == 0xffbd || keysym == 0xff80
 }
 
 // shorten cuts the text of an event whose line took size bytes.

@@ -9,6 +9,31 @@ import (
 	"unicode/utf8"
 )
 
+// What was written is read as what it was.
+func TestDecodeEvent(t *testing.T) {
+	for _, e := range []Event{
+		KeyEvent{Actor: "a", Keysym: 0xff0d, Key: "Return", Down: true, Held: true},
+		ControlEvent{Actor: "a", Action: "taken", Viewer: "v"},
+		LineEvent{Actor: "a", Text: "ls", Length: 2, FirstUS: 3, Ended: "enter", Certainty: Certain},
+		NameEvent{Name: "n"},
+	} {
+		line, err := encodeEvent(e, 7, KeysFull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		us, got, err := DecodeEvent(line)
+		if err != nil || us != 7 || !reflect.DeepEqual(got, e) {
+			t.Errorf("%s reads as %d %#v, %v", line, us, got, err)
+		}
+	}
+	if _, e, err := DecodeEvent([]byte(`{"t_us":1,"kind":"newer"}`)); e != nil || err != nil {
+		t.Errorf("an unknown kind reads as %v, %v", e, err)
+	}
+	if _, _, err := DecodeEvent([]byte(`{"t_us":1,"kind":"key","down":3}`)); err == nil {
+		t.Error("a key that is none is read")
+	}
+}
+
 // Every kind of event as it stands in the file.
 func TestEncodeEvent(t *testing.T) {
 	for _, c := range []struct {
@@ -16,19 +41,42 @@ func TestEncodeEvent(t *testing.T) {
 		keys  KeyMode
 		want  string
 	}{
-		{KeyEvent{"alice", 0x61, "a", true}, KeysFull, `{"t_us":5,"kind":"key","actor":"alice","keysym":97,"key":"a","down":true}`},
-		{KeyEvent{"alice", 0x61, "a", true}, KeysNone, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
+		{KeyEvent{"alice", 0x61, "a", true, false}, KeysFull, `{"t_us":5,"kind":"key","actor":"alice","keysym":97,"key":"a","down":true}`},
+		{KeyEvent{"alice", 0x61, "a", true, false}, KeysNone, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
 		{TextEvent{Actor: "alice", Text: "été<&>"}, KeysFull, `{"t_us":5,"kind":"text","actor":"alice","text":"été<&>","length":6}`},
 		{TextEvent{Actor: "alice", Text: "été"}, KeysNone, `{"t_us":5,"kind":"text","actor":"alice","length":3}`},
-		{PointerEvent{"alice", 1, 2, 4, PointerUp}, KeysFull, `{"t_us":5,"kind":"pointer","actor":"alice","x":1,"y":2,"buttons":4,"action":"up"}`},
+		{PointerEvent{"alice", 1, 2, 4, PointerUp, false}, KeysFull, `{"t_us":5,"kind":"pointer","actor":"alice","x":1,"y":2,"buttons":4,"action":"up"}`},
+		{KeyEvent{"alice", 0xff0d, "Return", true, true}, KeysFull, `{"t_us":5,"kind":"key","actor":"alice","keysym":65293,"key":"Return","down":true,"held":true}`},
+		{LineEvent{Actor: "alice", Text: "lé", FirstUS: 3, Ended: "enter", Certainty: Uncertain, Other: "x"}, KeysFull, `{"t_us":5,"kind":"line","actor":"alice","text":"lé","length":2,"first_us":3,"ended":"enter","certainty":"uncertain","other":"x"}`},
+		{LineEvent{Actor: "alice", Text: "lé", FirstUS: 3, Ended: "enter", Certainty: Uncertain, Other: "x"}, KeysCommands, `{"t_us":5,"kind":"line","actor":"alice","length":2,"first_us":3,"ended":"enter","certainty":"uncertain"}`},
+		{AlertEvent{Actor: "alice", Rule: "r", Name: "R", Severity: "high", Action: "alert", Source: "typed", Excerpt: "rm"}, KeysNone, `{"t_us":5,"kind":"alert","actor":"alice","rule":"r","name":"R","severity":"high","action":"alert","source":"typed"}`},
+		{AlertEvent{Rule: "r", Name: "R", Severity: "high", Action: "alert", Source: "screen", Excerpt: "rm"}, KeysNone, `{"t_us":5,"kind":"alert","rule":"r","name":"R","severity":"high","action":"alert","source":"screen","excerpt":"rm"}`},
+		{TitleEvent{"Notepad"}, KeysNone, `{"t_us":5,"kind":"title","text":"Notepad"}`},
+		{ScreenEvent{"root", 1, 2, 3, 4, 2}, KeysNone, `{"t_us":5,"kind":"screen","text":"root","x":1,"y":2,"width":3,"height":4,"shown_us":2}`},
+		{ScreenUnreadEvent{UnreadBusy, 3}, KeysNone, `{"t_us":5,"kind":"screen_unread","reason":"busy","count":3}`},
+		{JustificationEvent{Actor: "alice", Rule: "r", Answer: "given", Text: "why", Releases: true}, KeysFull, `{"t_us":5,"kind":"justification","actor":"alice","rule":"r","answer":"given","text":"why","releases":true}`},
 		{WheelEvent{"alice", 1, 2, 0, -3}, KeysFull, `{"t_us":5,"kind":"wheel","actor":"alice","x":1,"y":2,"dx":0,"dy":-3}`},
 		{ClipboardEvent{Actor: "alice", Direction: ToTarget, Text: "ü"}, KeysNone, `{"t_us":5,"kind":"clipboard","actor":"alice","direction":"to_target","bytes":2,"text":"ü"}`},
 		{ResizeEvent{Width: 3, Height: 4}, KeysFull, `{"t_us":5,"kind":"resize","width":3,"height":4}`},
 		{ViewerJoinEvent{"bob", "v1", "view", "10.0.0.1"}, KeysFull, `{"t_us":5,"kind":"viewer_join","actor":"bob","viewer":"v1","role":"view","address":"10.0.0.1"}`},
 		{ViewerLeaveEvent{"bob", "v1", "view", "closed"}, KeysFull, `{"t_us":5,"kind":"viewer_leave","actor":"bob","viewer":"v1","role":"view","reason":"closed"}`},
-		{StateEvent{"ended", "x", "y"}, KeysFull, `{"t_us":5,"kind":"state","state":"ended","reason":"x","message":"y"}`},
-		{ControlEvent{"bob", "taken", "v1"}, KeysFull, `{"t_us":5,"kind":"control","actor":"bob","action":"taken","viewer":"v1"}`},
+		{StateEvent{"carol", "ended", "x", "y"}, KeysFull, `{"t_us":5,"kind":"state","actor":"carol","state":"ended","reason":"x","message":"y"}`},
+		{ControlEvent{Actor: "bob", Action: "taken", Viewer: "v1"}, KeysFull, `{"t_us":5,"kind":"control","actor":"bob","action":"taken","viewer":"v1"}`},
+		{ControlEvent{"carol", "taken_over", "v1", "bob"}, KeysFull, `{"t_us":5,"kind":"control","actor":"carol","action":"taken_over","viewer":"v1","from":"bob"}`},
+		{FreezeEvent{"carol", "frozen", "Wait."}, KeysFull, `{"t_us":5,"kind":"freeze","actor":"carol","reason":"frozen","message":"Wait."}`},
+		{ResumeEvent{"carol"}, KeysFull, `{"t_us":5,"kind":"resume","actor":"carol"}`},
+		{MessageEvent{"carol", "sent", "m1", "Hi"}, KeysNone, `{"t_us":5,"kind":"message","actor":"carol","action":"sent","id":"m1","text":"Hi"}`},
+		{MessageEvent{Actor: "bob", Action: "acknowledged", ID: "m1"}, KeysFull, `{"t_us":5,"kind":"message","actor":"bob","action":"acknowledged","id":"m1"}`},
+		{WatchEvent{"carol", "v2", true}, KeysFull, `{"t_us":5,"kind":"watch","actor":"carol","viewer":"v2","announced":true}`},
 		{RejectedEvent{"", "key", "view only", 3}, KeysFull, `{"t_us":5,"kind":"rejected","what":"key","message":"view only","count":3}`},
+		{KeyEvent{"alice", 0x61, "a", true, false}, KeysCommands, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
+		{KeyEvent{"alice", 0x1006f22, "漢", true, false}, KeysCommands, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
+		{KeyEvent{"alice", 0xffb7, "KP_7", true, false}, KeysCommands, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
+		{KeyEvent{"alice", 0xff0d, "Return", true, false}, KeysCommands, `{"t_us":5,"kind":"key","actor":"alice","keysym":65293,"key":"Return","down":true}`},
+		{KeyEvent{"alice", 0xff0d, "Return", true, false}, KeysNone, `{"t_us":5,"kind":"key","actor":"alice","down":true}`},
+		{TextEvent{Actor: "alice", Text: "été"}, KeysCommands, `{"t_us":5,"kind":"text","actor":"alice","length":3}`},
+		{EndingEvent{"idle", "so", 3}, KeysFull, `{"t_us":5,"kind":"ending","reason":"idle","message":"so","in_ms":3}`},
+		{EndingEvent{}, KeysFull, `{"t_us":5,"kind":"ending","in_ms":0}`},
 		{NameEvent{"desk"}, KeysFull, `{"t_us":5,"kind":"name","name":"desk"}`},
 	} {
 		line, err := encodeEvent(c.event, 5, c.keys)

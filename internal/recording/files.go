@@ -26,7 +26,7 @@ func openFolder(dir string) (*folder, error) {
 	return &folder{root}, nil
 }
 
-func (f *folder) open(_ context.Context, name string) (io.ReadCloser, error) {
+func (f *folder) raw(_ context.Context, name string) (io.ReadCloser, error) {
 	file, err := f.root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
@@ -42,9 +42,11 @@ func (f *folder) names(context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
-	names := make([]string, len(list))
-	for i, e := range list {
-		names[i] = e.Name()
+	var names []string
+	for _, e := range list {
+		if e.Name() != ".lock" { // what the disk store keeps the folder by; no object's name begins with a dot
+			names = append(names, e.Name())
+		}
 	}
 	return names, nil
 }
@@ -60,7 +62,7 @@ type stored struct {
 // objectKey is where a file of a recording lies in the store.
 func objectKey(id, name string) string { return path.Join("recordings", id, name) }
 
-func (s stored) open(ctx context.Context, name string) (io.ReadCloser, error) {
+func (s stored) raw(ctx context.Context, name string) (io.ReadCloser, error) {
 	body, err := s.store.Get(ctx, objectKey(s.id, name), objectstore.Range{})
 	if errors.Is(err, objectstore.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", ErrNotFound, name)
@@ -83,12 +85,12 @@ func (s stored) names(ctx context.Context) ([]string, error) {
 // both looks in the spool first and in the store second: see the package's invariants.
 type both struct {
 	spool *folder // nil: the folder is gone
-	store stored
+	store archive
 }
 
 func (b both) open(ctx context.Context, name string) (io.ReadCloser, error) {
 	if b.spool != nil {
-		body, err := b.spool.open(ctx, name)
+		body, err := b.spool.raw(ctx, name)
 		if !errors.Is(err, ErrNotFound) {
 			return body, err
 		}
@@ -117,3 +119,6 @@ func readAll(ctx context.Context, src opener, name string, limit int64) ([]byte,
 	}
 	return b, nil
 }
+
+// Folder is where the objects of a session's recording lie in the store.
+func Folder(sessionID string) string { return objectKey(sessionID, "") }

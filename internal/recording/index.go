@@ -103,7 +103,7 @@ func (b *indexer) add(e *Entry, open bool) {
 		}
 		b.lastEvent = e.last()
 		b.end = max(b.end, e.last())
-	case KindSession:
+	case KindSession, KindThumbnail:
 	}
 }
 
@@ -118,10 +118,7 @@ func (b *indexer) addOpen(ctx context.Context, r *Recording, name string) error 
 	}
 	kind, _, _ := parseName(name)
 	e := Entry{Name: name, Kind: kind, Size: int64(len(data))}
-	tail := recovery{listed: map[string]bool{}}
-	for i := range r.entries {
-		tail.note(r.entries[i])
-	}
+	tail := r.tail()
 	whole := 0
 	if kind == KindEvents {
 		whole = tail.scanEvents(data, &e)
@@ -132,6 +129,15 @@ func (b *indexer) addOpen(ctx context.Context, r *Recording, name string) error 
 		b.add(&e, true)
 	}
 	return nil
+}
+
+// tail is what recovery would go by now, to close the files that still grow.
+func (r *Recording) tail() *recovery {
+	tail := &recovery{listed: map[string]bool{}}
+	for i := range r.entries {
+		tail.note(r.entries[i])
+	}
+	return tail
 }
 
 // finish works out what is idle and how long all is.

@@ -20,6 +20,8 @@ type Entry struct {
 	Size   int64  `json:"size"`
 	SHA256 Hash   `json:"sha256"`
 	Kind   Kind   `json:"kind"`
+	// Blocks are the first 8 bytes of the SHA-256 of each 64 KiB, for files of several.
+	Blocks hexBytes `json:"blocks,omitempty"`
 
 	// Of an init.
 	Codec  string `json:"codec,omitempty"`
@@ -39,6 +41,9 @@ type Entry struct {
 	LastUS  int64     `json:"last_us,omitempty"`
 	Count   int       `json:"count,omitempty"`
 	Quiet   []Stretch `json:"quiet,omitempty"`
+
+	// Chain binds the entry to all before it; zero in recordings of format 1. It is the last member.
+	Chain Hash `json:"chain,omitzero"`
 }
 
 // End is when a segment ends.
@@ -53,6 +58,8 @@ func (e *Entry) check() error {
 	switch {
 	case !ok || kind != e.Kind:
 		return fmt.Errorf("entry %q of kind %q", e.Name, e.Kind)
+	case len(e.Blocks) != 0 && int64(len(e.Blocks)) != (e.Size+blockBytes-1)/blockBytes*blockDigestBytes:
+		return fmt.Errorf("%d bytes of block digests for %s of %d bytes", len(e.Blocks), e.Name, e.Size)
 	case e.Size < 0 || e.Samples < 0 || e.Count < 0 || e.FirstUS < 0 || e.LastUS < e.FirstUS:
 		return fmt.Errorf("negative number in the entry of %s", e.Name)
 	case e.Start+e.Duration < e.Start || e.Start+e.Duration > maxTicks:
@@ -92,15 +99,19 @@ type journal struct {
 	fs   spoolfs.FS
 	f    spoolfs.File
 	size int64
+	head Hash
+	// unchained is set for recordings of format 1 that are being recovered.
+	unchained bool
 }
 
-// openJournal opens the journal for appending after its first size bytes; what comes after them is cut off.
-func openJournal(fs spoolfs.FS, size int64) (*journal, error) {
+// openJournal opens the journal for appending after its first size bytes, which end with the chain's head; what comes
+// after them is cut off.
+func openJournal(fs spoolfs.FS, size int64, head Hash) (*journal, error) {
 	f, err := fs.Open(journalFile, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return nil, &SpoolError{"open", journalFile, err}
 	}
-	j := &journal{fs: fs, f: f, size: size}
+	j := &journal{fs: fs, f: f, size: size, head: head}
 	if err := f.Truncate(size); err != nil {
 		return nil, &SpoolError{"truncate", journalFile, errors.Join(err, f.Close())}
 	}
@@ -109,6 +120,13 @@ func openJournal(fs spoolfs.FS, size int64) (*journal, error) {
 
 // append makes an entry durable.
 func (j *journal) append(e Entry) error {
+	if !j.unchained {
+		head, err := e.next(j.head)
+		if err != nil {
+			return err
+		}
+		e.Chain, j.head = head, head
+	}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -130,21 +148,20 @@ func (j *journal) append(e Entry) error {
 func (j *journal) close() error { return j.f.Close() }
 
 // readJournal reads the journal of a spool folder.
-func readJournal(fsys spoolfs.FS) (entries []Entry, whole int, err error) {
-	var t journalTail
+func readJournal(fsys spoolfs.FS) (t journalTail, err error) {
 	f, err := fsys.Open(journalFile, os.O_RDONLY)
 	if err != nil {
-		return nil, 0, err
+		return t, err
 	}
 	defer f.Close()
-	err = t.read(f)
-	return t.entries, int(t.at), err
+	return t, t.read(f)
 }
 
 // journalTail follows a journal that grows.
 type journalTail struct {
 	at      int64 // bytes read: whole lines
 	entries []Entry
+	head    Hash // of the chain
 }
 
 // read takes the lines that came since the last call.
@@ -157,7 +174,23 @@ func (t *journalTail) read(f io.ReaderAt) error {
 	if corrupt, ok := errors.AsType[*CorruptError](err); ok {
 		corrupt.Offset += t.at
 	}
-	t.entries = append(t.entries, entries...)
-	t.at += int64(whole)
-	return err
+	return errors.Join(t.take(entries, int64(whole)), err)
+}
+
+// take appends entries that end whole bytes after the last, if they continue the chain. A journal whose past was changed
+// after it was read ends here.
+func (t *journalTail) take(entries []Entry, whole int64) error {
+	for i := range entries {
+		// Recordings of format 1 have no chain: their entries have none from the first on.
+		if e := &entries[i]; len(t.entries) > 0 && t.head != (Hash{}) || e.Chain != (Hash{}) {
+			head, err := e.follow(t.head)
+			if err != nil {
+				return &CorruptError{File: journalFile, Offset: -1, Err: err}
+			}
+			t.head = head
+		}
+		t.entries = append(t.entries, entries[i])
+	}
+	t.at += whole
+	return nil
 }

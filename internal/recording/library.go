@@ -17,6 +17,7 @@ import (
 type Library struct {
 	root  string
 	store objectstore.Store
+	keys  Keys
 
 	mu    sync.Mutex
 	cache map[string]*cached
@@ -34,9 +35,9 @@ type cached struct {
 	used     uint64      // under Library.mu
 }
 
-// NewLibrary reads recordings in the session folders of spoolRoot and in store.
-func NewLibrary(spoolRoot string, store objectstore.Store) *Library {
-	return &Library{root: spoolRoot, store: store, cache: map[string]*cached{}}
+// NewLibrary reads recordings in the session folders of spoolRoot and in store. Nil keys read none that are encrypted.
+func NewLibrary(spoolRoot string, store objectstore.Store, keys Keys) *Library {
+	return &Library{root: spoolRoot, store: store, keys: keys, cache: map[string]*cached{}}
 }
 
 // known returns the cache's element of a session.
@@ -84,7 +85,7 @@ func (l *Library) Open(ctx context.Context, sessionID string) (*Recording, error
 	if !ValidSessionID(sessionID) {
 		return nil, fmt.Errorf("%w: session %q", ErrNotFound, sessionID)
 	}
-	r := &Recording{id: sessionID, src: both{store: stored{l.store, sessionID}}}
+	r := &Recording{id: sessionID, src: both{store: archive{stored{l.store, sessionID}, sessionID, l.keys}}}
 	c := l.known(sessionID)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +136,7 @@ func (r *Recording) fromSpool(ctx context.Context, c *cached) error {
 	}
 	r.entries = slices.Clip(c.tail.entries)
 	if slices.Contains(names, manifestFile) {
-		b, err := readAll(ctx, r.src.spool, manifestFile, maxJournalBytes)
+		b, err := readRaw(ctx, r.src.spool, manifestFile, maxJournalBytes)
 		if err != nil {
 			return err
 		}
@@ -191,6 +192,9 @@ func (r *Recording) Bytes() (n int64) {
 	return n
 }
 
+// Files is how many files the recording has.
+func (r *Recording) Files() int { return len(r.entries) }
+
 // Session reads who, what and when.
 func (r *Recording) Session(ctx context.Context) (SessionInfo, error) {
 	b, err := r.read(ctx, sessionFile)
@@ -202,8 +206,8 @@ func (r *Recording) Session(ctx context.Context) (SessionInfo, error) {
 
 // Verify reads the whole recording in the store and compares it with its manifest. It returns ErrNotSealed when the
 // manifest is not there yet, and a *VerifyError when it finds something.
-func (r *Recording) Verify(ctx context.Context) (Verification, error) {
-	return verify(ctx, r.src.store)
+func (r *Recording) Verify(ctx context.Context, trust Trust) (Verification, error) {
+	return verify(ctx, r.src.store, trust)
 }
 
 // entry finds a closed file.

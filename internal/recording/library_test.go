@@ -16,6 +16,7 @@ import (
 
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
 	"github.com/vitrine-psm/vitrine/internal/objectstore"
+	"github.com/vitrine-psm/vitrine/internal/signkey"
 )
 
 func newClip(t testing.TB) *fmp4test.Clip { return fmp4test.New(t) }
@@ -26,7 +27,7 @@ func openRecording(t testing.TB, root string, store objectstore.Store) *Recordin
 	if store == nil {
 		store = newMemory()
 	}
-	rec, err := NewLibrary(root, store).Open(context.Background(), testID)
+	rec, err := NewLibrary(root, store, nil).Open(context.Background(), testID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +40,12 @@ func openRecording(t testing.TB, root string, store objectstore.Store) *Recordin
 }
 
 // archive records a session of two sizes, with stillness, and returns it in a store.
-func archive(t testing.TB) *memory {
+func archived(t testing.TB) *memory {
 	t.Helper()
 	root := t.TempDir()
 	tt, ok := t.(*testing.T)
 	if !ok {
-		t.Fatal("archive needs a test")
+		t.Fatal("archived needs a test")
 	}
 	bubble(tt, func(t *testing.T) {
 		r := newRigIn(t, root, testID, Options{})
@@ -70,11 +71,17 @@ func archive(t testing.TB) *memory {
 			store.objects[objectKey(testID, name)] = b
 		}
 	}
+	manifest := store.objects[objectKey(testID, manifestFile)]
+	signed, err := testKey.Sign(statement(mustParse(tt, manifest), manifest, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.objects[objectKey(testID, signatureFile)] = signed
 	return store
 }
 
 func TestIndex(t *testing.T) {
-	rec := openRecording(t, t.TempDir(), archive(t))
+	rec := openRecording(t, t.TempDir(), archived(t))
 	x, err := rec.Index(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -136,7 +143,7 @@ func TestIndexWhileRunning(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	rec := openRecording(t, t.TempDir(), archive(t))
+	rec := openRecording(t, t.TempDir(), archived(t))
 	all, err := rec.Events(t.Context(), EventQuery{Limit: 10_000})
 	if err != nil || all.More || len(all.Events) != 1+48+1+40 {
 		t.Fatalf("%d events, more %t, %v", len(all.Events), all.More, err)
@@ -180,7 +187,7 @@ func TestEvents(t *testing.T) {
 func TestEventsWhileRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, Options{})
-		lib := NewLibrary(r.root, newMemory())
+		lib := NewLibrary(r.root, newMemory(), nil)
 		after, seen := "", 0
 		for i := range 100 {
 			r.event(NameEvent{Name: fmt.Sprint(i)})
@@ -216,7 +223,7 @@ func TestFileNames(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "secret"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	rec := openRecording(t, root, archive(t))
+	rec := openRecording(t, root, archived(t))
 	for _, name := range []string{sessionFile, "init-000000.mp4", "seg-000000.m4s", "events-000000.ndjson", manifestFile} {
 		body, size, err := rec.File(t.Context(), name)
 		if err != nil {
@@ -235,7 +242,7 @@ func TestFileNames(t *testing.T) {
 			t.Errorf("%q: %v, want ErrNotFound", name, err)
 		}
 	}
-	lib := NewLibrary(root, newMemory())
+	lib := NewLibrary(root, newMemory(), nil)
 	for _, id := range []string{"", "..", testID, strings.ToLower(testID), "../" + testID[3:], strings.Repeat("U", 26)} {
 		if _, err := lib.Open(t.Context(), id); !errors.Is(err, ErrNotFound) {
 			t.Errorf("session %q: %v, want ErrNotFound", id, err)
@@ -254,7 +261,7 @@ func TestDamageIsReported(t *testing.T) {
 		"header":  {func(b []byte) []byte { b = bytes.Clone(b); b[5] ^= 1; return b }, func(int64) int64 { return 0 }},
 		"picture": {func(b []byte) []byte { b = bytes.Clone(b); b[len(b)-1] ^= 1; return b }, func(int64) int64 { return -1 }},
 	} {
-		store := archive(t)
+		store := archived(t)
 		const file = "seg-000001.m4s"
 		key := objectKey(testID, file)
 		size := int64(len(store.objects[key]))
@@ -325,7 +332,7 @@ func TestLargeFile(t *testing.T) {
 
 // A recording of two sizes is one file that ffmpeg decodes without a word, every picture in its size.
 func TestExportOfSeveralSizes(t *testing.T) {
-	rec := openRecording(t, t.TempDir(), archive(t))
+	rec := openRecording(t, t.TempDir(), archived(t))
 	path := exportOf(t, rec)
 	duration, packets := ffprobe(t, path)
 	if packets != 48+40+1 || duration != 45 {
@@ -349,7 +356,7 @@ func TestExportOfNothing(t *testing.T) {
 
 // Verify names what is wrong, in the store and in a folder.
 func TestVerify(t *testing.T) {
-	whole := archive(t)
+	whole := archived(t)
 	key := func(name string) string { return objectKey(testID, name) }
 	manifest := func(change func(m *Manifest)) func(map[string][]byte) {
 		return func(o map[string][]byte) {
@@ -402,8 +409,39 @@ func TestVerify(t *testing.T) {
 		"init missing":  {manifest(func(m *Manifest) { m.Files[find(m, seg)].Init = "init-000007.mp4" }), Reordered, seg},
 		"bad name":      {manifest(func(m *Manifest) { m.Files[find(m, seg)].Name = "../x" }), Malformed, "../x"},
 		"empty":         {manifest(func(m *Manifest) { m.Files = nil }), Missing, sessionFile},
-		"no JSON":       {func(o map[string][]byte) { o[key(manifestFile)] = []byte("{") }, Malformed, manifestFile},
-		"trailing":      {func(o map[string][]byte) { o[key(manifestFile)] = append(o[key(manifestFile)], '{') }, Malformed, manifestFile},
+		"unsigned":      {func(o map[string][]byte) { delete(o, key(signatureFile)) }, Missing, signatureFile},
+		"signature of nobody": {func(o map[string][]byte) {
+			o[key(signatureFile)] = bytes.Replace(o[key(signatureFile)], []byte("— test"), []byte("— tess"), 1)
+		}, Forged, signatureFile},
+		"another key": {func(o map[string][]byte) {
+			k, err := signkey.Open(filepath.Join(t.TempDir(), "k"), "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o[key(signatureFile)], err = k.Sign(statement(mustParse(t, o[key(manifestFile)]), o[key(manifestFile)], nil)); err != nil {
+				t.Fatal(err)
+			}
+		}, Forged, signatureFile},
+		"of another recording": {func(o map[string][]byte) {
+			var err error
+			if o[key(signatureFile)], err = testKey.Sign("vitrine recording\n"); err != nil {
+				t.Fatal(err)
+			}
+		}, Forged, manifestFile},
+		"another manifest, consistent": {manifest(func(m *Manifest) { m.End.Message = "Nothing happened." }), Forged, manifestFile},
+		"cut short, chain and all": {func(o map[string][]byte) {
+			manifest(func(m *Manifest) {
+				delete(o, key(m.Files[len(m.Files)-1].Name))
+				m.Files = m.Files[:len(m.Files)-1]
+			})(o)
+		}, Forged, manifestFile},
+		"an older format": {manifest(func(m *Manifest) { m.Format = unchainedFormat }), Forged, manifestFile},
+		"an older format, unsigned": {func(o map[string][]byte) {
+			manifest(func(m *Manifest) { m.Format = unchainedFormat })(o)
+			delete(o, key(signatureFile))
+		}, Missing, signatureFile},
+		"no JSON":  {func(o map[string][]byte) { o[key(manifestFile)] = []byte("{") }, Malformed, manifestFile},
+		"trailing": {func(o map[string][]byte) { o[key(manifestFile)] = append(o[key(manifestFile)], '{') }, Malformed, manifestFile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newMemory()
@@ -417,11 +455,19 @@ func TestVerify(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			v, err := verify(t.Context(), stored{store, testID})
-			if _, other := VerifyFolder(t.Context(), dir); fmt.Sprint(other) != fmt.Sprint(err) {
+			v, err := verify(t.Context(), archive{files: stored{store, testID}}, testKey.Trusted())
+			if _, other := VerifyFolder(t.Context(), dir, testKey.Trusted()); fmt.Sprint(other) != fmt.Sprint(err) {
 				t.Errorf("in a folder: %v, in the store: %v", other, err)
 			}
+			if c.problem == Forged || c.file == signatureFile {
+				if _, err := VerifyFolder(t.Context(), dir, nil); err != nil {
+					t.Errorf("without a key: %v", err)
+				}
+			}
 			if c.problem == "" {
+				if v.SignedBy != testKey.ID() {
+					t.Errorf("signed by %q", v.SignedBy)
+				}
 				if err != nil || v.Files < 8 || v.Bytes < 10_000 || v.SealedBy != ByWorker {
 					t.Errorf("%+v, %v", v, err)
 				}
@@ -436,12 +482,21 @@ func TestVerify(t *testing.T) {
 }
 
 func TestVerifyNotSealed(t *testing.T) {
-	store := archive(t)
+	store := archived(t)
 	delete(store.objects, objectKey(testID, manifestFile))
-	if _, err := verify(t.Context(), stored{store, testID}); !errors.Is(err, ErrNotSealed) {
+	if _, err := verify(t.Context(), archive{files: stored{store, testID}}, testKey.Trusted()); !errors.Is(err, ErrNotSealed) {
 		t.Errorf("%v, want ErrNotSealed", err)
 	}
-	if _, err := VerifyFolder(t.Context(), filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrNotFound) {
+	if _, err := VerifyFolder(t.Context(), filepath.Join(t.TempDir(), "none"), nil); !errors.Is(err, ErrNotFound) {
 		t.Errorf("%v, want ErrNotFound", err)
 	}
+}
+
+func mustParse(t *testing.T, b []byte) *Manifest {
+	t.Helper()
+	m, err := ParseManifest(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

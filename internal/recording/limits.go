@@ -12,12 +12,14 @@ const (
 	maxFileBytes = MaxSegmentBytes + 1<<20
 	// MaxChunkBytes bounds an event file: closed at chunkBytes, and one more batch may come before that is seen.
 	MaxChunkBytes = chunkBytes + maxPendingEvents
-	// maxJournalLine bounds a line of the journal in bytes.
-	maxJournalLine = 4 << 10
+	// maxJournalLine bounds a line of the journal in bytes: 16 KiB of block digests for the largest segment, in hex.
+	maxJournalLine = 32 << 10
 	// maxJournalBytes bounds the journal and the manifest when they are read: 1,000,000 segments of 256 bytes a line.
 	maxJournalBytes = 256 << 20
 	// maxSmallFile bounds session.json and initialisation segments when they are read.
 	maxSmallFile = 64 << 10
+	// maxThumbnailBytes and maxThumbnails bound thumbnails.
+	maxThumbnailBytes, maxThumbnails = 128 << 10, 1_000_000
 	// maxSegments, maxInits and maxChunks bound the numbers in file names.
 	maxSegments, maxInits, maxChunks = 1_000_000, 1_000_000, 1_000_000
 )
@@ -35,12 +37,16 @@ const (
 	// chunkAge and chunkBytes close an event file.
 	chunkAge   = 30 * time.Second
 	chunkBytes = 256 << 10
+	// thumbnailInterval is the least time between two thumbnails.
+	thumbnailInterval = 30 * time.Second
 	// idleAfter is the shortest stretch without change that counts as idle.
 	idleAfter = 3 * time.Second
 	// idrInterval and idrMinimum: see FORMAT.md, sync segments. idrRetry is when an unanswered request is repeated.
 	idrInterval = time.Minute
 	idrMinimum  = 10 * time.Second
 	idrRetry    = 2 * time.Second
+	// idrUnits asks for an IDR after so many pictures: whoever seeks has them decoded, at a millisecond each in 1080p.
+	idrUnits = 300
 	// stillInterval asks for a picture when nothing has moved for so long, because a sample lasts 13 hours at most.
 	stillInterval = 6 * time.Hour
 	// maxPendingUnits bounds the bytes of pictures not yet written; beyond, WriteUnit waits. It is more than any IDR.

@@ -45,10 +45,10 @@ func ParseManifest(b []byte) (*Manifest, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, &VerifyError{Problem: Malformed, File: manifestFile, Detail: "more after its end"}
 	}
-	if m.Format != FormatVersion {
+	if m.Format != FormatVersion && m.Format != unchainedFormat {
 		return nil, fmt.Errorf("%w: %d", ErrFormatVersion, m.Format)
 	}
-	if err := checkFiles(m.Files); err != nil {
+	if err := checkFiles(m.Files, m.Format != unchainedFormat); err != nil {
 		return nil, err
 	}
 	return &m, nil
@@ -56,10 +56,10 @@ func ParseManifest(b []byte) (*Manifest, error) {
 
 // checkFiles checks that entries come in the one order a recorder makes: the session first, numbers without
 // gaps, every segment after its init and after the end of the segment before it.
-func checkFiles(files []Entry) error {
+func checkFiles(files []Entry, chained bool) error {
 	next := map[Kind]int{}
 	var end Ticks
-	var lastUS int64
+	var lastUS, thumbUS int64
 	inits := map[string]bool{}
 	for i := range files {
 		e := &files[i]
@@ -98,24 +98,39 @@ func checkFiles(files []Entry) error {
 				return bad(Reordered, "starts at %d µs, before %d", e.FirstUS, lastUS)
 			}
 			lastUS = e.LastUS
+		case KindThumbnail:
+			if e.FirstUS < thumbUS {
+				return bad(Reordered, "is of %d µs, before %d", e.FirstUS, thumbUS)
+			}
+			thumbUS = e.LastUS
 		case KindSession:
 		}
 	}
 	if len(files) == 0 {
 		return &VerifyError{Problem: Missing, File: sessionFile, Detail: "the manifest lists no files"}
 	}
+	if !chained {
+		return nil
+	}
+	var head Hash
+	for i := range files {
+		var err error
+		if head, err = files[i].follow(head); err != nil {
+			return &VerifyError{Problem: Altered, File: files[i].Name, Detail: "its entry in the manifest does not continue the chain"}
+		}
+	}
 	return nil
 }
 
 // writeManifest seals a spool folder: what its journal lists is the recording.
 func writeManifest(fs spoolfs.FS, session SessionInfo, end EndReason, by SealedBy, now time.Time) error {
-	entries, _, err := readJournal(fs)
+	j, err := readJournal(fs)
 	if err != nil {
 		return &SpoolError{"read", journalFile, err}
 	}
 	m := Manifest{
-		Format: FormatVersion, SessionID: session.SessionID, StartedAt: session.StartedAt.UTC(), SealedAt: now.UTC(),
-		SealedBy: by, End: end, Duration: recordedDuration(entries), Files: entries,
+		Format: session.Format, SessionID: session.SessionID, StartedAt: session.StartedAt.UTC(), SealedAt: now.UTC(),
+		SealedBy: by, End: end, Duration: recordedDuration(j.entries), Files: j.entries,
 	}
 	m.EndedAt = m.StartedAt.Add(m.Duration.Duration())
 	b, err := json.Marshal(m)
@@ -137,7 +152,7 @@ func recordedDuration(entries []Entry) Ticks {
 			end = max(end, e.End())
 		case KindEvents:
 			end = max(end, e.last())
-		case KindSession, KindInit:
+		case KindSession, KindInit, KindThumbnail:
 		}
 	}
 	return end

@@ -15,6 +15,8 @@ const (
 	KindInit    Kind = "init"
 	KindSegment Kind = "segment"
 	KindEvents  Kind = "events"
+
+	KindThumbnail Kind = "thumbnail"
 )
 
 // Files there is one of.
@@ -22,6 +24,8 @@ const (
 	sessionFile  = "session.json"
 	journalFile  = "journal.ndjson"
 	manifestFile = "manifest.json"
+	// signatureFile is the signed statement about the manifest.
+	signatureFile = "manifest.sig"
 )
 
 // numbered are the kinds with a number in the name, which has a fixed count of digits.
@@ -34,6 +38,7 @@ var numbered = []struct {
 	{KindInit, "init-", 6, maxInits, ".mp4"},
 	{KindSegment, "seg-", 6, maxSegments, ".m4s"},
 	{KindEvents, "events-", 6, maxChunks, ".ndjson"},
+	{KindThumbnail, "thumb-", 6, maxThumbnails, ".jpg"},
 }
 
 // fileName returns the name of file n of a kind, or ErrLimit.
@@ -69,6 +74,9 @@ func parseName(name string) (kind Kind, n int, ok bool) {
 
 // ContentType is the media type of a file of a recording.
 func ContentType(name string) string {
+	if name == signatureFile {
+		return "text/plain; charset=utf-8"
+	}
 	switch kind, _, _ := parseName(name); kind {
 	case KindInit:
 		return "video/mp4"
@@ -76,6 +84,8 @@ func ContentType(name string) string {
 		return "video/iso.segment"
 	case KindEvents:
 		return "application/x-ndjson"
+	case KindThumbnail:
+		return "image/jpeg"
 	default:
 		return "application/json"
 	}

@@ -14,6 +14,7 @@ type order struct {
 	idrPTS    time.Duration
 	idrSize   int
 	sinceIDR  int           // bytes
+	unitsIDR  int           // pictures since then
 	asked     time.Duration // when an IDR was last asked for; below idrPTS when it came
 	lastStill time.Duration // time of the last picture, or of the last request because of stillness
 	any       bool
@@ -36,12 +37,13 @@ func (o *order) next(au *h264.AccessUnit) (wantIDR bool, err error) {
 	o.lastStill = au.PTS
 	o.seq, o.pts = au.Seq, au.PTS
 	if au.IDR {
-		o.idrPTS, o.idrSize, o.sinceIDR, o.asked = au.PTS, len(au.Data), 0, -idrRetry
+		o.idrPTS, o.idrSize, o.sinceIDR, o.unitsIDR, o.asked = au.PTS, len(au.Data), 0, 0, -idrRetry
 		return false, nil
 	}
 	o.sinceIDR += len(au.Data)
+	o.unitsIDR++
 	age := au.PTS - o.idrPTS
-	due := age >= idrInterval || age >= idrMinimum && o.sinceIDR > 2*o.idrSize
+	due := age >= idrInterval || age >= idrMinimum && (o.sinceIDR > 2*o.idrSize || o.unitsIDR >= idrUnits)
 	if !due || au.PTS-o.asked < idrRetry {
 		return false, nil
 	}

@@ -45,8 +45,11 @@ func (r *Recording) read(ctx context.Context, name string) ([]byte, error) {
 		}
 		return b, checkContent(e, b)
 	}
-	if name == manifestFile && r.manifest != nil {
+	switch {
+	case name == manifestFile && r.manifest != nil:
 		return readAll(ctx, r.src, name, maxJournalBytes)
+	case name == signatureFile && r.stored:
+		return readAll(ctx, r.src.store, name, maxSmallFile)
 	}
 	if slices.Contains(r.open, name) {
 		return r.readOpen(ctx, name)

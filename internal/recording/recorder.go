@@ -26,7 +26,10 @@ type Options struct {
 	// OnClosed is told the name of every file that is complete and durable, the manifest's last. It must not block
 	// nor call the Recorder.
 	OnClosed func(name string)
-	Logger   *slog.Logger
+	// Thumbnail returns a small JPEG of the desktop and its serial, no bytes when that is known. It is asked at most every 30 s
+	// and may take milliseconds; nil: there are none.
+	Thumbnail func(known uint64) (jpeg []byte, serial uint64)
+	Logger    *slog.Logger
 
 	// FS replaces the file system of the spool folder, for tests.
 	FS spoolfs.FS
@@ -59,6 +62,8 @@ type Recorder struct {
 	// disk that hangs.
 	disk chan struct{}
 	w    *writer
+	// thumbSerial is that of the last thumbnail; also for whoever holds disk.
+	thumbSerial uint64
 
 	sealOnce sync.Once
 	sealErr  error
@@ -73,7 +78,7 @@ func NewRecorder(dir string, session SessionInfo, opts Options) (*Recorder, erro
 	if opts.Keys == "" {
 		opts.Keys = KeysFull
 	}
-	if opts.Keys != KeysFull && opts.Keys != KeysNone {
+	if opts.Keys != KeysFull && opts.Keys != KeysCommands && opts.Keys != KeysNone {
 		return nil, fmt.Errorf("recording: key mode %q", opts.Keys)
 	}
 	if opts.SealTimeout == 0 {
@@ -149,6 +154,9 @@ func (r *Recorder) flush() {
 	r.mu.Unlock()
 	now := r.Elapsed()
 	err := r.w.write(b, now)
+	if err == nil {
+		err = r.addThumbnail(now)
+	}
 	r.bytes.Store(r.w.written)
 	if err != nil {
 		r.fail(err)
@@ -307,7 +315,10 @@ func (r *Recorder) seal(end EndReason, abandoned <-chan struct{}) error {
 	r.mu.Unlock()
 	err := failure
 	if _, broken := errors.AsType[*SpoolError](failure); !broken {
-		err = r.w.seal(b, r.Elapsed(), end)
+		now := r.Elapsed()
+		if err = r.lastThumbnail(b, now); err == nil {
+			err = r.w.seal(b, now, end)
+		}
 		r.bytes.Store(r.w.written)
 	}
 	if err != nil {

@@ -25,7 +25,10 @@ import (
 )
 
 // FormatVersion is the version FORMAT.md describes.
-const FormatVersion = 1
+const FormatVersion = 2
+
+// unchainedFormat is what recordings had before their entries were chained and their manifests signed. They are still read.
+const unchainedFormat = 1
 
 // KeyMode says how much of what was typed is recorded.
 type KeyMode string
@@ -33,6 +36,9 @@ type KeyMode string
 const (
 	// KeysFull records keys and typed text.
 	KeysFull KeyMode = "full"
+	// KeysCommands records which key it was of those that write nothing, such as Enter and F4; the others, and typed text, as
+	// KeysNone.
+	KeysCommands KeyMode = "commands"
 	// KeysNone records that a key went down or up, not which, and of typed text the length only.
 	KeysNone KeyMode = "none"
 )
@@ -101,7 +107,7 @@ func parseSession(b []byte) (SessionInfo, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return SessionInfo{}, &CorruptError{File: sessionFile, Offset: -1, Err: err}
 	}
-	if s.Format != FormatVersion {
+	if s.Format != FormatVersion && s.Format != unchainedFormat {
 		return SessionInfo{}, fmt.Errorf("%w: %d", ErrFormatVersion, s.Format)
 	}
 	return s, nil

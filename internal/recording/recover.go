@@ -2,7 +2,6 @@ package recording
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,7 +66,7 @@ func recoverSpool(fsys spoolfs.FS, end EndReason, now time.Time) error {
 			}
 		}
 	}
-	r := recovery{fs: fsys, listed: map[string]bool{}}
+	r := recovery{fs: fsys, listed: map[string]bool{}, unchained: session.Format == unchainedFormat}
 	if err := r.openJournal(); err != nil {
 		return err
 	}
@@ -87,32 +86,38 @@ type recovery struct {
 	fs      spoolfs.FS
 	journal *journal
 	listed  map[string]bool
-	init    Entry // the last one: what an open segment was coded with
-	end     Ticks // of the last segment
-	lastUS  int64 // of the last event
+	// unchained is set for a recording of format 1.
+	unchained bool
+	init      Entry // the last one: what an open segment was coded with
+	end       Ticks // of the last segment
+	lastUS    int64 // of the last event
+	thumbUS   int64 // of the last thumbnail
 }
 
 // openJournal reads the journal and cuts a torn last line off.
 func (r *recovery) openJournal() error {
-	entries, whole, err := readJournal(r.fs)
+	t, err := readJournal(r.fs)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		var corrupt *CorruptError
 		if !errors.As(err, &corrupt) || !r.lastLine(corrupt.Offset) {
 			return err
 		}
 	}
-	for _, e := range entries {
+	for _, e := range t.entries {
 		r.note(e)
 	}
-	r.journal, err = openJournal(r.fs, int64(whole))
-	return err
+	if r.journal, err = openJournal(r.fs, t.at, t.head); err != nil {
+		return err
+	}
+	r.journal.unchained = r.unchained
+	return nil
 }
 
 // lastLine tells whether nothing but one line comes from offset on: after a power cut the last line may be there in
 // length only.
 func (r *recovery) lastLine(offset int64) bool {
 	b, err := spoolfs.ReadFile(r.fs, journalFile, maxJournalBytes)
-	return err == nil && bytes.IndexByte(b[offset:], '\n') == len(b)-int(offset)-1
+	return err == nil && offset >= 0 && bytes.IndexByte(b[offset:], '\n') == len(b)-int(offset)-1
 }
 
 func (r *recovery) note(e Entry) {
@@ -124,6 +129,8 @@ func (r *recovery) note(e Entry) {
 		r.end = e.End()
 	case KindEvents:
 		r.lastUS = e.LastUS
+	case KindThumbnail:
+		r.thumbUS = e.LastUS
 	case KindSession:
 	}
 }
@@ -131,7 +138,7 @@ func (r *recovery) note(e Entry) {
 // unlisted returns the recording's files the journal does not know, in the order they were begun: the session, inits,
 // events, segments. Events come first because a still picture lasts until the last of them.
 func unlisted(names, listed map[string]bool) []string {
-	rank := map[Kind]int{KindSession: 0, KindInit: 1, KindEvents: 2, KindSegment: 3}
+	rank := map[Kind]int{KindSession: 0, KindInit: 1, KindEvents: 2, KindSegment: 3, KindThumbnail: 4}
 	var out []string
 	for name := range names {
 		if _, _, ok := parseName(name); ok && !listed[name] {
@@ -170,6 +177,9 @@ func (r *recovery) adopt(name string) error {
 		whole = r.scanEvents(b, &entry)
 	case KindSegment:
 		whole = r.scanSegment(b, &entry)
+	case KindThumbnail: // written whole, too; when is not in it
+		entry.FirstUS = max(r.thumbUS, r.lastUS, r.end.Duration().Microseconds())
+		entry.LastUS = entry.FirstUS
 	}
 	if whole == 0 {
 		if err := r.fs.Remove(name); err != nil {
@@ -180,7 +190,7 @@ func (r *recovery) adopt(name string) error {
 	if err := r.closeAt(name, b[:whole]); err != nil {
 		return err
 	}
-	entry.Size, entry.SHA256 = int64(whole), sha256.Sum256(b[:whole])
+	digestOf(b[:whole]).seal(&entry)
 	if err := r.journal.append(entry); err != nil {
 		return err
 	}

@@ -88,6 +88,9 @@ func TestRecoverTornTail(t *testing.T) {
 		b := whole[name]
 		// Every byte of the journal's last lines; the others in steps that are prime to the sizes of boxes and lines.
 		step := map[string]int{"seg-000001.m4s": 23, "events-000000.ndjson": 11, journalFile: 3}[name]
+		if testing.Short() {
+			step *= 5
+		}
 		before := -1
 		for n := 0; n <= len(b); n += step {
 			for _, filled := range []bool{false, true} {
@@ -220,7 +223,7 @@ func TestRecoverRefuses(t *testing.T) {
 	}{
 		"nothing there":        {folderState{}, "", ErrNotFound},
 		"session.json damaged": {whole.with(sessionFile, []byte("{")), sessionFile, nil},
-		"later format":         {whole.with(sessionFile, []byte(`{"format":2}`)), "", ErrFormatVersion},
+		"later format":         {whole.with(sessionFile, []byte(`{"format":3}`)), "", ErrFormatVersion},
 		"journal damaged":      {whole.with(journalFile, bytes.Join([][]byte{lines[0], []byte("{}\n"), lines[1]}, nil)), journalFile, nil},
 	} {
 		dir := c.state.store(t)

@@ -22,6 +22,7 @@ import (
 	"github.com/vitrine-psm/vitrine/codec/fmp4"
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
 	"github.com/vitrine-psm/vitrine/internal/recording/spoolfs"
+	"github.com/vitrine-psm/vitrine/internal/signkey"
 	"github.com/vitrine-psm/vitrine/internal/testbed"
 )
 
@@ -121,7 +122,7 @@ func (r *rig) seal() {
 func (r *rig) index() *Index {
 	r.t.Helper()
 	ctx := r.t.Context()
-	rec, err := NewLibrary(r.root, newMemory()).Open(ctx, testID)
+	rec, err := NewLibrary(r.root, newMemory(), nil).Open(ctx, testID)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func (r *rig) copyTo(root string) string {
 // manifest reads and verifies a sealed folder.
 func manifestOf(t testing.TB, dir string) *Manifest {
 	t.Helper()
-	if _, err := VerifyFolder(context.Background(), dir); err != nil {
+	if _, err := VerifyFolder(context.Background(), dir, nil); err != nil {
 		t.Fatalf("verify: %v", err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, manifestFile))
@@ -320,3 +321,17 @@ func decodedSizes(t *testing.T, path string) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// testKey signs the tests' manifests.
+var testKey = func() *signkey.Key {
+	dir, err := os.MkdirTemp("", "vitrine-key-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	k, err := signkey.Open(filepath.Join(dir, "key"), "test")
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()

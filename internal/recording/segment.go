@@ -1,8 +1,6 @@
 package recording
 
 import (
-	"crypto/sha256"
-	"hash"
 	"os"
 
 	"github.com/vitrine-psm/vitrine/codec/fmp4"
@@ -14,7 +12,7 @@ import (
 // duration of its last sample still changes), and hashed.
 type segment struct {
 	f     spoolfs.File
-	entry Entry // Size, Duration, SHA256 and Still are set when it is closed
+	entry Entry // Size, Duration, digests and Still are set when it is closed
 
 	lastStart Ticks // of the last sample
 	lastTicks Ticks // its duration as written
@@ -22,7 +20,7 @@ type segment struct {
 	tail      []byte // the last fragment of the file
 	tailAt    int64  // where it is
 	lastAt    int    // the offset in tail of the last sample's duration
-	hash      hash.Hash
+	digest    *digest
 	dirty     bool // written and not flushed
 }
 
@@ -31,7 +29,7 @@ func newSegment(fs spoolfs.FS, entry Entry) (*segment, error) {
 	if err != nil {
 		return nil, &SpoolError{"create", entry.Name, err}
 	}
-	return &segment{f: f, entry: entry, hash: sha256.New(), dirty: true}, nil
+	return &segment{f: f, entry: entry, digest: newDigest(), dirty: true}, nil
 }
 
 // bytes is the size of the file once the batch is written, a little more at most.
@@ -57,7 +55,7 @@ func (s *segment) add(start Ticks, idr bool, annexB []byte) error {
 
 // write writes the batch as one fragment; its last sample lasts until now.
 func (s *segment) write(sequence uint32, now Ticks) error {
-	s.hash.Write(s.tail)
+	s.digest.add(s.tail)
 	s.tailAt += int64(len(s.tail))
 	s.lastTicks = max(now, s.lastStart+1) - s.lastStart
 	last := len(s.batch.Samples) - 1
@@ -114,9 +112,8 @@ func (s *segment) close() (Entry, error) {
 	if err := s.f.Close(); err != nil {
 		return Entry{}, &SpoolError{"close", s.entry.Name, err}
 	}
-	s.hash.Write(s.tail)
-	s.entry.Size = s.tailAt + int64(len(s.tail))
-	s.entry.SHA256 = Hash(s.hash.Sum(nil))
+	s.digest.add(s.tail)
+	s.digest.seal(&s.entry)
 	s.entry.Duration = s.end() - s.entry.Start
 	return s.entry, nil
 }

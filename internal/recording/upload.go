@@ -36,13 +36,13 @@ type upload struct {
 	end     *EndReason // under Uploader.mu; set: the worker has exited
 
 	tail  journalTail
-	done  map[string]bool // confirmed by the store
+	done  map[string]storedObject // confirmed by the store
 	state State
 	told  string // the state last reported
 }
 
 func newUpload(u *Uploader, id string) *upload {
-	return &upload{u: u, id: id, log: u.log.With("session_id", id), wake: make(chan struct{}, 1), done: map[string]bool{}}
+	return &upload{u: u, id: id, log: u.log.With("session_id", id), wake: make(chan struct{}, 1), done: map[string]storedObject{}}
 }
 
 // run passes over the session until its folder is gone or ctx ends.
@@ -109,7 +109,7 @@ func (s *upload) count() {
 	for i := range s.tail.entries {
 		e := &s.tail.entries[i]
 		s.state.Bytes += e.Size
-		if !s.done[e.Name] {
+		if _, ok := s.done[e.Name]; !ok {
 			s.state.Pending++
 		}
 	}
@@ -205,10 +205,10 @@ func (s *upload) uploadFiles(ctx context.Context, fsys spoolfs.FS) error {
 	var damaged error
 	for i := range s.tail.entries {
 		e := &s.tail.entries[i]
-		if s.done[e.Name] {
+		if _, ok := s.done[e.Name]; ok {
 			continue
 		}
-		err := s.uploadFile(ctx, fsys, e)
+		object, err := s.uploadFile(ctx, fsys, e)
 		if _, corrupt := errors.AsType[*CorruptError](err); corrupt {
 			s.log.Error("recording damaged in the spool", "error", err)
 			damaged = errors.Join(damaged, err)
@@ -217,10 +217,10 @@ func (s *upload) uploadFiles(ctx context.Context, fsys spoolfs.FS) error {
 		if err != nil {
 			return err
 		}
-		s.done[e.Name] = true
+		s.done[e.Name] = object
 		s.u.files.Add(1)
 		s.u.bytes.Add(uint64(e.Size))
-		if e.Kind == KindSegment || e.Kind == KindEvents { // the others are small, and recovery reads them
+		if e.Kind == KindSegment || e.Kind == KindEvents || e.Kind == KindThumbnail { // the others are small, and recovery reads them
 			if err := fsys.Remove(e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				s.log.Warn("uploaded file not removed from the spool", "file", e.Name, "error", err)
 			}
@@ -231,27 +231,63 @@ func (s *upload) uploadFiles(ctx context.Context, fsys spoolfs.FS) error {
 
 // uploadFile stores one file and waits for the store's confirmation. A file that is no longer in the spool was
 // confirmed in an earlier life.
-func (s *upload) uploadFile(ctx context.Context, fsys spoolfs.FS, e *Entry) error {
+func (s *upload) uploadFile(ctx context.Context, fsys spoolfs.FS, e *Entry) (storedObject, error) {
 	f, err := fsys.Open(e.Name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		err := s.confirm(ctx, e.Name, e.Size, e.SHA256)
-		if errors.Is(err, objectstore.ErrNotFound) {
-			return &CorruptError{File: e.Name, Offset: 0, Err: errors.New("neither in the spool nor in the store")}
-		}
-		return err
+		return s.uploadedBefore(ctx, e)
 	}
 	if err != nil {
-		return &SpoolError{"open", e.Name, err}
+		return storedObject{}, &SpoolError{"open", e.Name, err}
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return &SpoolError{"stat", e.Name, err}
+		return storedObject{}, &SpoolError{"stat", e.Name, err}
 	}
 	if info.Size() != e.Size {
-		return &CorruptError{File: e.Name, Offset: min(info.Size(), e.Size), Err: fmt.Errorf("%d bytes, %d in the journal", info.Size(), e.Size)}
+		return storedObject{}, &CorruptError{File: e.Name, Offset: min(info.Size(), e.Size), Err: fmt.Errorf("%d bytes, %d in the journal", info.Size(), e.Size)}
 	}
-	return s.put(ctx, e.Name, io.NewSectionReader(f, 0, e.Size), e.Size, e.SHA256)
+	body := io.ReadSeeker(io.NewSectionReader(f, 0, e.Size))
+	o := storedObject{Name: e.Name, Size: e.Size, SHA256: e.SHA256}
+	if s.u.keys != nil {
+		b, err := s.encrypt(ctx, e, body)
+		if err != nil {
+			return storedObject{}, err
+		}
+		body, o.Size, o.SHA256 = bytes.NewReader(b), int64(len(b)), sha256.Sum256(b)
+	}
+	return o, s.put(ctx, e.Name, body, o.Size, o.SHA256)
+}
+
+func (s *upload) encrypt(ctx context.Context, e *Entry, body io.Reader) ([]byte, error) {
+	key, err := s.u.keys.Key(ctx, s.id)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	return encrypt(key, s.id, e.Name, body, e.Size, e.SHA256)
+}
+
+// uploadedBefore tells what the store has of a file that is no longer in the spool.
+func (s *upload) uploadedBefore(ctx context.Context, e *Entry) (storedObject, error) {
+	o, err := s.u.store.Stat(ctx, objectKey(s.id, e.Name))
+	if errors.Is(err, objectstore.ErrNotFound) {
+		return storedObject{}, &CorruptError{File: e.Name, Offset: 0, Err: errors.New("neither in the spool nor in the store")}
+	}
+	if err != nil {
+		return storedObject{}, err
+	}
+	// Encrypted, its size and hash are known to nobody: what it decrypts to must be the file.
+	if o.Size != e.Size || o.SHA256 != e.SHA256 {
+		src := archive{stored{s.u.store, s.id}, s.id, s.u.keys}
+		if _, err := verifyFile(ctx, src, e, nil); err != nil {
+			if found, ok := errors.AsType[*VerifyError](err); ok {
+				return storedObject{}, fmt.Errorf("recording: the store has another %s: %w", e.Name, found)
+			}
+			return storedObject{}, err
+		}
+	}
+	return storedObject{Name: e.Name, Size: o.Size, SHA256: o.SHA256}, nil
 }
 
 func (s *upload) uploadManifest(ctx context.Context, fsys spoolfs.FS) error {
@@ -266,12 +302,45 @@ func (s *upload) uploadManifest(ctx context.Context, fsys spoolfs.FS) error {
 	if err := s.covers(m); err != nil {
 		return err
 	}
+	if m.Format != unchainedFormat {
+		listed, err := s.storeList(ctx, m)
+		if err == nil {
+			err = s.sign(ctx, m, b, listed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.lock(ctx, m); err != nil {
+		return err
+	}
 	if err := s.put(ctx, manifestFile, bytes.NewReader(b), int64(len(b)), sha256.Sum256(b)); err != nil {
 		return err
 	}
 	s.state.Sealed, s.state.SealedBy = true, m.SealedBy
 	s.log.Info("recording sealed", "sealed_by", m.SealedBy, "files", len(m.Files), "bytes", s.sum(), "duration", m.Duration.Duration())
 	return nil
+}
+
+// lock brings the locks of all that was stored up to the session's end: they began with the session. A worker that says
+// that it ended in the future is not believed.
+func (s *upload) lock(ctx context.Context, m *Manifest) error {
+	if s.u.opts.Custody == nil {
+		return nil
+	}
+	ended := m.EndedAt
+	if now := time.Now(); ended.After(now) {
+		ended = now
+	}
+	l, err := s.u.opts.Custody.Ended(ctx, s.id, ended)
+	if err != nil {
+		return err
+	}
+	locker, ok := s.u.store.(objectstore.Locker)
+	if !ok {
+		return nil
+	}
+	return locker.Lock(ctx, objectKey(s.id, ""), l)
 }
 
 // covers checks that the store has confirmed exactly the files of the manifest.
@@ -283,7 +352,8 @@ func (s *upload) covers(m *Manifest) error {
 		return &CorruptError{File: manifestFile, Offset: -1, Err: fmt.Errorf("%d files, %d in the journal", len(m.Files), len(s.tail.entries))}
 	}
 	for i := range m.Files {
-		if e := &s.tail.entries[i]; m.Files[i].Name != e.Name || m.Files[i].SHA256 != e.SHA256 || !s.done[e.Name] {
+		e := &s.tail.entries[i]
+		if _, stored := s.done[e.Name]; m.Files[i].Name != e.Name || m.Files[i].SHA256 != e.SHA256 || !stored {
 			return &CorruptError{File: manifestFile, Offset: -1, Err: fmt.Errorf("entry %d is not that of the journal", i)}
 		}
 	}
@@ -305,7 +375,14 @@ func (s *upload) put(ctx context.Context, name string, r io.ReadSeeker, size int
 	defer s.u.slots.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, s.u.opts.Timeout)
 	defer cancel()
-	err := s.u.store.Put(ctx, objectKey(s.id, name), r, size, objectstore.PutOptions{ContentType: ContentType(name), SHA256: sum})
+	opt := objectstore.PutOptions{ContentType: ContentType(name), SHA256: sum}
+	var err error
+	if s.u.opts.Custody != nil {
+		if opt.Lock, err = s.u.opts.Custody.Lock(ctx, s.id); err != nil {
+			return err
+		}
+	}
+	err = s.u.store.Put(ctx, objectKey(s.id, name), r, size, opt)
 	if errors.Is(err, objectstore.ErrChecksum) {
 		return &CorruptError{File: name, Offset: -1, Err: err}
 	}

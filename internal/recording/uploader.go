@@ -23,11 +23,25 @@ type UploaderOptions struct {
 	// that session waits.
 	OnState func(sessionID string, s State)
 
+	// Keys encrypt what leaves for the store. Nil: it is stored as it is.
+	Keys Keys
+
+	// Custody tells how long what leaves for the store must stay there. Nil: nothing keeps it.
+	Custody Custody
+
 	Concurrency int           // transfers at a time, all sessions together; zero: 4
 	Poll        time.Duration // between looks at a session nobody notified of; zero: 5 s
 	MinBackoff  time.Duration // the first wait after a failure; zero: 500 ms
 	MaxBackoff  time.Duration // the longest; zero: 30 s
 	Timeout     time.Duration // for one transfer; zero: 2 minutes
+}
+
+// Custody tells how long recordings must stay in the store. What it cannot tell waits in the spool.
+type Custody interface {
+	// Lock is what keeps what is stored of a session now.
+	Lock(ctx context.Context, sessionID string) (objectstore.Lock, error)
+	// Ended notes when a session ended, at the earliest, and returns what keeps all of its recording from now on.
+	Ended(ctx context.Context, sessionID string, at time.Time) (objectstore.Lock, error)
 }
 
 // State is how far a recording has come.
@@ -50,6 +64,10 @@ type State struct {
 type Uploader struct {
 	root  string
 	store objectstore.Store
+	// signer signs manifests; a recording whose manifest cannot be signed waits in the spool.
+	signer Signer
+	// keys encrypt what leaves for the store; nil: it is stored as it is.
+	keys  Keys
 	log   *slog.Logger
 	opts  UploaderOptions
 	slots *semaphore.Weighted // first come, first served: no session waits for another's backlog
@@ -62,7 +80,7 @@ type Uploader struct {
 }
 
 // NewUploader prepares an uploader of the session folders in spoolRoot. Run does the work.
-func NewUploader(spoolRoot string, store objectstore.Store, logger *slog.Logger, opts UploaderOptions) *Uploader {
+func NewUploader(spoolRoot string, store objectstore.Store, signer Signer, logger *slog.Logger, opts UploaderOptions) *Uploader {
 	if opts.Concurrency <= 0 {
 		opts.Concurrency = 4
 	}
@@ -71,7 +89,7 @@ func NewUploader(spoolRoot string, store objectstore.Store, logger *slog.Logger,
 	setDefault(&opts.MaxBackoff, 30*time.Second)
 	setDefault(&opts.Timeout, 2*time.Minute)
 	return &Uploader{
-		root: spoolRoot, store: store, log: logger.With("component", "uploader"), opts: opts,
+		root: spoolRoot, store: store, signer: signer, keys: opts.Keys, log: logger.With("component", "uploader"), opts: opts,
 		slots: semaphore.NewWeighted(int64(opts.Concurrency)), sessions: map[string]*upload{}, start: make(chan struct{}, 1),
 	}
 }

@@ -143,7 +143,7 @@ func (s *states) of(id string) State {
 // startUploader runs an uploader until stop is called or the test ends.
 func startUploader(t *testing.T, root string, store objectstore.Store, st *states) (u *Uploader, stop func()) {
 	t.Helper()
-	u = NewUploader(root, store, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
+	u = NewUploader(root, store, testKey, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
@@ -164,10 +164,10 @@ func startUploader(t *testing.T, root string, store objectstore.Store, st *state
 func inStore(t testing.TB, store objectstore.Store, id string) *Manifest {
 	t.Helper()
 	src := stored{store, id}
-	if _, err := verify(context.Background(), src); err != nil {
+	if _, err := verify(context.Background(), archive{files: src}, testKey.Trusted()); err != nil {
 		t.Fatalf("verify: %v", err)
 	}
-	b, err := readAll(context.Background(), src, manifestFile, maxJournalBytes)
+	b, err := readRaw(context.Background(), src, manifestFile, maxJournalBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestUploadWhileRunning(t *testing.T) {
 		r := newRig(t, Options{})
 		var st states
 		u, _ := startUploader(t, r.root, store, &st)
-		lib := NewLibrary(r.root, store)
+		lib := NewLibrary(r.root, store, nil)
 		u.Notify(testID, sessionFile)
 		looked := 0
 		store.set(func(op, key string) error {
@@ -387,7 +387,7 @@ func TestUploaderRestarts(t *testing.T) {
 				}
 				return nil
 			})
-			u := NewUploader(root, store, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
+			u := NewUploader(root, store, testKey, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
 			first := make(chan error, 1)
 			go func() { first <- u.Run(ctx) }()
 			time.Sleep(time.Minute)
@@ -482,7 +482,7 @@ func TestFinishedGivesTheReason(t *testing.T) {
 		r.copyTo(root)
 		store := newMemory()
 		var st states
-		u := NewUploader(root, store, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
+		u := NewUploader(root, store, testKey, slog.New(slog.DiscardHandler), UploaderOptions{OnState: st.on})
 		u.Finished(testID, EndReason{"worker_hung", "The worker did not answer."})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -574,7 +574,7 @@ func TestMinIOStopsMidSession(t *testing.T) {
 	t.Cleanup(func() { _ = store.Close() })
 	r := newRig(t, Options{})
 	var st states
-	u := NewUploader(r.root, store, slog.New(slog.DiscardHandler), UploaderOptions{
+	u := NewUploader(r.root, store, testKey, slog.New(slog.DiscardHandler), UploaderOptions{
 		OnState: st.on, Poll: 50 * time.Millisecond, MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond,
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -21,6 +21,7 @@ const (
 	Altered   Problem = "altered"   // a file's content has changed
 	Reordered Problem = "reordered" // files stand in each other's place, or the manifest's entries do
 	Malformed Problem = "malformed" // the manifest cannot be read, or says what cannot be
+	Forged    Problem = "forged"    // no trusted key has signed this manifest
 )
 
 // VerifyError is the first problem Verify found.
@@ -28,41 +29,59 @@ type VerifyError struct {
 	Problem Problem
 	File    string
 	Detail  string
+	// From and To bound the first bytes that are wrong, To excluded; both 0 when the file as such is.
+	From, To int64
 }
 
-func (e *VerifyError) Error() string {
-	return fmt.Sprintf("recording: %s is %s: %s", e.File, e.Problem, e.Detail)
+func (e *VerifyError) Error() string { return "recording: " + e.Sentence() }
+
+// Sentence says for people what is wrong, and where.
+func (e *VerifyError) Sentence() string {
+	where := ""
+	if e.To > e.From {
+		where = fmt.Sprintf(" in bytes %d to %d", e.From, e.To-1)
+	}
+	return fmt.Sprintf("%s is %s%s: %s", e.File, e.Problem, where, e.Detail)
 }
 
 // Verification is what Verify looked at.
 type Verification struct {
+	SessionID string
+	// Packaged is set for an evidence package, whose report was verified, too.
+	Packaged bool
+
 	Files    int
 	Bytes    int64
 	SealedBy SealedBy
+	// SignedBy is the key that signed the manifest; empty when that was not asked for.
+	SignedBy string
+	// Encrypted is set when there was no key: what was compared is the encrypted objects, not what they hold.
+	Encrypted bool
 }
 
 // files is a sealed recording's folder or its place in a store.
 type files interface {
-	// open returns ErrNotFound for a name that is not there.
-	open(ctx context.Context, name string) (io.ReadCloser, error)
+	// raw opens a file as it lies there. It returns ErrNotFound for a name that is not there.
+	raw(ctx context.Context, name string) (io.ReadCloser, error)
 	// names lists everything there is.
 	names(ctx context.Context) ([]string, error)
 }
 
-// VerifyFolder verifies a sealed recording in a folder, as it lies in the store: no server is needed.
-func VerifyFolder(ctx context.Context, dir string) (Verification, error) {
+// VerifyFolder verifies a sealed recording in a folder, as it lies in the store: no server is needed. Without trust it
+// tells whether the recording is as its manifest says, not who made the manifest.
+func VerifyFolder(ctx context.Context, dir string, trust Trust) (Verification, error) {
 	f, err := openFolder(dir)
 	if err != nil {
 		return Verification{}, err
 	}
-	v, err := verify(ctx, f)
+	v, err := verify(ctx, archive{files: f}, trust)
 	return v, errors.Join(err, f.close())
 }
 
 // verify reads every file and compares it with the manifest. A *VerifyError is a finding; another error means that it
 // could not find out.
-func verify(ctx context.Context, src files) (Verification, error) {
-	b, err := readAll(ctx, src, manifestFile, maxJournalBytes)
+func verify(ctx context.Context, src archive, trust Trust) (Verification, error) {
+	b, err := readRaw(ctx, src, manifestFile, maxJournalBytes)
 	if errors.Is(err, ErrNotFound) {
 		return Verification{}, ErrNotSealed
 	}
@@ -73,12 +92,22 @@ func verify(ctx context.Context, src files) (Verification, error) {
 	if err != nil {
 		return Verification{}, err
 	}
-	v := Verification{Files: len(m.Files), SealedBy: m.SealedBy}
+	v := Verification{SessionID: m.SessionID, Files: len(m.Files), SealedBy: m.SealedBy}
+	src.id = m.SessionID
+	list, listed, err := readStored(ctx, src, m)
+	if err != nil {
+		return v, err
+	}
+	if trust != nil {
+		if v.SignedBy, err = verifySignature(ctx, src, m, b, listed, trust); err != nil {
+			return v, err
+		}
+	}
 	names, err := src.names(ctx)
 	if err != nil {
 		return v, err
 	}
-	known := map[string]bool{manifestFile: true, journalFile: true}
+	known := map[string]bool{manifestFile: true, signatureFile: true, journalFile: true, storedFile: list != nil}
 	byHash := map[Hash]string{}
 	for i := range m.Files {
 		known[m.Files[i].Name] = true
@@ -86,11 +115,32 @@ func verify(ctx context.Context, src files) (Verification, error) {
 	}
 	for _, name := range names {
 		if !known[name] {
-			return v, &VerifyError{Extra, name, "the manifest does not list it"}
+			return v, &VerifyError{Problem: Extra, File: name, Detail: "the manifest does not list it"}
+		}
+	}
+	keyless := false
+	if list != nil {
+		key, err := src.key(ctx)
+		if clear(key); errors.Is(err, ErrNoKey) {
+			keyless = true
+		} else if err != nil {
+			return v, err
 		}
 	}
 	for i := range m.Files {
-		n, err := verifyFile(ctx, src, &m.Files[i], byHash)
+		var n int64
+		sealed := false
+		if keyless { // in an evidence package files lie as they were before they were encrypted
+			if sealed, err = isEncrypted(ctx, src, m.Files[i].Name); err != nil {
+				return v, err
+			}
+		}
+		if sealed {
+			v.Encrypted = true
+			n, err = verifyStored(ctx, src, &list.Objects[i])
+		} else {
+			n, err = verifyFile(ctx, src, &m.Files[i], byHash)
+		}
 		v.Bytes += n
 		if err != nil {
 			return v, err
@@ -99,33 +149,92 @@ func verify(ctx context.Context, src files) (Verification, error) {
 	return v, nil
 }
 
-// verifyFile compares one file with its entry.
-func verifyFile(ctx context.Context, src files, e *Entry, byHash map[Hash]string) (int64, error) {
+// isEncrypted tells whether an object is encrypted. One that is missing, or cannot be read to its magic, is not.
+func isEncrypted(ctx context.Context, src files, name string) (bool, error) {
+	body, err := src.raw(ctx, name)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer body.Close()
+	begin := make([]byte, len(cryptMagic))
+	_, err = io.ReadFull(body, begin)
+	return err == nil && string(begin) == cryptMagic, nil
+}
+
+// verifyFile compares one file with its entry. It hashes the whole; only what is not as it was is read again block by block,
+// to tell where.
+func verifyFile(ctx context.Context, src opener, e *Entry, byHash map[Hash]string) (int64, error) {
+	if intact(ctx, src, e) {
+		return e.Size, nil
+	}
+	return compareFile(ctx, src, e, byHash)
+}
+
+// readBuffer is what is read and hashed at a time.
+const readBuffer = 256 << 10
+
+// intact tells whether a file is what its entry says.
+func intact(ctx context.Context, src opener, e *Entry) bool {
+	body, err := src.open(ctx, e.Name)
+	if err != nil {
+		return false
+	}
+	defer body.Close()
+	h := sha256.New()
+	n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{io.LimitReader(body, e.Size+1)}, make([]byte, min(readBuffer, e.Size+1)))
+	return err == nil && n == e.Size && Hash(h.Sum(nil)) == e.SHA256
+}
+
+// compareFile finds out what is wrong with a file, if anything is.
+func compareFile(ctx context.Context, src opener, e *Entry, byHash map[Hash]string) (int64, error) {
 	body, err := src.open(ctx, e.Name)
 	if errors.Is(err, ErrNotFound) {
-		return 0, &VerifyError{Missing, e.Name, "the manifest lists it"}
+		return 0, &VerifyError{Problem: Missing, File: e.Name, Detail: "the manifest lists it"}
+	}
+	if c, ok := errors.AsType[*CorruptError](err); ok {
+		return 0, &VerifyError{Problem: Altered, File: e.Name, Detail: c.Err.Error()}
 	}
 	if err != nil {
 		return 0, err
 	}
 	defer body.Close()
-	hash := sha256.New()
-	n, err := io.Copy(hash, body)
-	if err != nil {
-		return n, fmt.Errorf("recording: read %s: %w", e.Name, err)
+	digest := newDigest()
+	_, err = io.Copy(digest, io.LimitReader(body, max(e.Size, maxFileBytes)+1))
+	if c, ok := errors.AsType[*CorruptError](err); ok {
+		return digest.size, &VerifyError{Problem: Altered, File: e.Name, Detail: c.Err.Error(), From: digest.size, To: max(e.Size, digest.size+1)}
 	}
-	sum := Hash(hash.Sum(nil))
+	if found, ok := errors.AsType[*VerifyError](packageDamage(e.Name, err)); ok {
+		found.From, found.To = digest.size, max(e.Size, digest.size+1)
+		return digest.size, found
+	}
+	if err != nil {
+		return digest.size, fmt.Errorf("recording: read %s: %w", e.Name, err)
+	}
+	n, sum, blocks := digest.end()
+	if sum == e.SHA256 && n == e.Size {
+		return n, nil
+	}
+	found := &VerifyError{File: e.Name}
+	found.From, found.To = e.differs(n, blocks)
 	other := byHash[sum]
 	switch {
-	case sum == e.SHA256 && n == e.Size:
-		return n, nil
 	case other != "" && other != e.Name:
-		return n, &VerifyError{Reordered, e.Name, "it holds what was sealed as " + other}
+		found.Problem, found.Detail = Reordered, "it holds what was sealed as "+other
+		found.From, found.To = 0, 0
 	case n < e.Size:
-		return n, &VerifyError{Truncated, e.Name, fmt.Sprintf("%d bytes of %d", n, e.Size)}
+		found.Problem, found.Detail = Truncated, fmt.Sprintf("%d bytes of %d", n, e.Size)
+		if found.From >= n/blockBytes*blockBytes {
+			found.From, found.To = n, e.Size // no block before the end differs
+		}
+	case n > e.Size:
+		found.Problem, found.Detail = Altered, fmt.Sprintf("longer than the %d bytes that were sealed", e.Size)
 	default:
-		return n, &VerifyError{Altered, e.Name, fmt.Sprintf("%d bytes, sealed with %d, of another SHA-256", n, e.Size)}
+		found.Problem, found.Detail = Altered, "it does not have the SHA-256 that was sealed"
 	}
+	return n, found
 }
 
 // checkContent compares a whole file with its entry, for replay.

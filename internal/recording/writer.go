@@ -37,6 +37,8 @@ type writer struct {
 	input     calm
 	folder    bool // entries of the folder not flushed
 	touched   time.Duration
+	nextThumb int
+	thumbAt   time.Duration // of the last thumbnail
 
 	minFree, maxSpool uint64
 	written           uint64 // bytes ever written
@@ -77,7 +79,7 @@ func newWriter(fsys spoolfs.FS, session SessionInfo, opts Options) (*writer, err
 	if err := spoolfs.WriteFile(fsys, sessionFile, b); err != nil {
 		return nil, &SpoolError{"write", sessionFile, err}
 	}
-	if w.journal, err = openJournal(fsys, 0); err != nil {
+	if w.journal, err = openJournal(fsys, 0, Hash{}); err != nil {
 		return nil, err
 	}
 	if err := w.syncFolderNow(); err != nil {

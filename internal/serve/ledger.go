@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/vitrine-psm/vitrine/internal/audit"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/store"
 )
@@ -23,8 +24,12 @@ const writeTimeout = 15 * time.Second
 // ledger writes down what becomes of sessions and recordings. A write that fails is logged: the session goes on, because
 // its evidence is the recording; the row is put right at the next start.
 type ledger struct {
-	db  *store.Store
-	log *slog.Logger
+	db      *store.Store
+	audit   audit.Recorder
+	library *recording.Library
+	log     *slog.Logger
+	// changed is told that there is more of a recording, or that it is sealed; nil: nobody.
+	changed func(id string)
 }
 
 // write runs one change with a deadline of its own, because what it tells of has happened whatever else ends.
@@ -69,11 +74,38 @@ func (l *ledger) certificate(id, fingerprint string) (held string, err error) {
 
 // ended notes why a session ended.
 func (l *ledger) ended(id, code, message string) {
-	l.write(id, "end", func(ctx context.Context) error { return l.db.Sessions.End(ctx, id, code, message, time.Now()) })
+	l.write(id, "end", func(ctx context.Context) error { return l.end(ctx, id, code, message) })
+}
+
+// end notes the first reason of a session's end, in its row and in the audit log.
+func (l *ledger) end(ctx context.Context, id, code, message string) error {
+	before, err := l.db.Sessions.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if before.State == store.StateEnded {
+		return nil
+	}
+	before.EndCode, before.EndMessage, before.EndedAt = code, message, time.Now()
+	return errors.Join(l.db.Sessions.End(ctx, id, code, message, before.EndedAt), l.audit.Record(ctx, sessionEnded(&before)))
+}
+
+// sealed ties a sealed recording to the audit log.
+func (l *ledger) sealed(id string, s recording.State) {
+	l.write(id, "seal", func(ctx context.Context) error {
+		sum, err := manifestHash(ctx, l.library, id)
+		if err != nil {
+			return err
+		}
+		return l.audit.Record(ctx, recordingSealed(id, s, sum))
+	})
 }
 
 // uploaded notes how far a recording has come; it is the uploader's OnState.
 func (l *ledger) uploaded(id string, s recording.State) {
+	if s.Sealed {
+		l.sealed(id, s)
+	}
 	l.write(id, "upload", func(ctx context.Context) error {
 		rec := store.Recording{SessionID: id, State: store.RecordingUploading, Bytes: s.Bytes, Duration: s.Duration, PendingFiles: s.Pending}
 		switch {
@@ -87,6 +119,9 @@ func (l *ledger) uploaded(id string, s recording.State) {
 		}
 		return l.db.Recordings.Put(ctx, rec)
 	})
+	if s.Sealed && l.changed != nil {
+		l.changed(id)
+	}
 }
 
 // reconcile puts right at the start what an earlier life left: sessions marked running have ended, and recordings that
@@ -98,7 +133,7 @@ func (l *ledger) reconcile(ctx context.Context, library *recording.Library, fini
 			return err
 		}
 		for _, s := range list {
-			if err := l.db.Sessions.End(ctx, s.ID, endRestarted, endRestartedMessage, time.Now()); err != nil {
+			if err := l.end(ctx, s.ID, endRestarted, endRestartedMessage); err != nil {
 				return err
 			}
 			finished(s.ID, recording.EndReason{Code: endRestarted, Message: endRestartedMessage})
@@ -139,6 +174,7 @@ func (l *ledger) settle(ctx context.Context, library *recording.Library, rec sto
 		return l.db.Recordings.Put(ctx, rec)
 	}
 	m := r.Manifest()
+	l.sealed(rec.SessionID, recording.State{Sealed: true, SealedBy: m.SealedBy, Bytes: r.Bytes(), Duration: m.Duration.Duration()})
 	err = l.db.Recordings.Put(ctx, store.Recording{
 		SessionID: rec.SessionID, State: store.RecordingSealed, Bytes: r.Bytes(), Duration: m.Duration.Duration(), SealedBy: string(m.SealedBy),
 	})

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -11,6 +12,10 @@ import (
 
 // ErrRunning is wrapped when another process serves from the same data folder.
 var ErrRunning = errors.New("serve: another vitrine already uses this data folder")
+
+// Lock keeps every gateway off the data folder until the lock is closed, for commands that must be alone. It fails with
+// ErrRunning while one runs.
+func Lock(dir string) (io.Closer, error) { return lockData(dir) }
 
 // lockData makes the data folder and takes the lock that keeps a second process out: two would recover and upload each
 // other's running sessions. The lock goes with the file, or the process.

@@ -9,20 +9,28 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"github.com/vitrine-psm/vitrine/internal/access"
 	"github.com/vitrine-psm/vitrine/internal/api"
 	"github.com/vitrine-psm/vitrine/internal/config"
+	"github.com/vitrine-psm/vitrine/internal/ocr"
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/target"
 	"github.com/vitrine-psm/vitrine/internal/worker"
 	"github.com/vitrine-psm/vitrine/internal/worker/sandbox"
 )
 
 // manager is worker.Manager in the words of the API.
-type manager struct{ *worker.Manager }
+type manager struct {
+	*worker.Manager
+	text   *ocr.Service         // nil: no text on screens is read
+	asking config.Justification // about rules that want to know why
+}
 
 var _ workers = manager{}
 
@@ -39,7 +47,16 @@ func newManager(cfg *config.Config, _ string, log *slog.Logger, o *observer) (wo
 	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
 		return nil, fmt.Errorf("serve: log.level: %w", err)
 	}
+	text, err := openOCR(&cfg.OCR, sandbox.Mode(cfg.Sandbox), log)
+	if err != nil {
+		return nil, err
+	}
+	var screens worker.ScreenReader
+	if text != nil {
+		screens = text
+	}
 	m, err := worker.NewManager(worker.ManagerConfig{
+		Screens: screens, ScreenInterval: cfg.OCR.Interval,
 		SpoolRoot: cfg.SpoolDir,
 		Ports:     worker.PortRange{First: cfg.Media.UDPPorts.First, Last: cfg.Media.UDPPorts.Last},
 		Bind:      bind, MediaTCP: cfg.Media.TCP, PublicAddresses: cfg.Media.PublicAddresses,
@@ -51,17 +68,33 @@ func newManager(cfg *config.Config, _ string, log *slog.Logger, o *observer) (wo
 	if err != nil {
 		return nil, err
 	}
-	return manager{m}, nil
+	return manager{m, text, cfg.Detection.Justification}, nil
 }
 
-func (m manager) Create(ctx context.Context, id string, n api.NewSession) (live, error) {
+func (m manager) Create(ctx context.Context, id string, n api.NewSession, c target.Credential, rules []byte) (live, error) {
+	if n.Admission.Obligations.OCR {
+		if err := ocrReady(ctx, m.text); err != nil {
+			return live{}, err
+		}
+	}
 	s, err := m.Manager.Create(ctx, worker.CreateRequest{
-		SessionID: id, Person: person(n.Subject), Target: n.Target, ClientAddress: n.ClientAddress, Size: image.Pt(n.Width, n.Height),
+		SessionID: id, Person: person(n.Subject), Target: n.Target, Credential: c,
+		ClientAddress: n.ClientAddress, Size: image.Pt(n.Width, n.Height),
+		Keys: leastKeys(recording.KeyMode(n.Target.Keys), recording.KeyMode(n.Admission.Obligations.Keys)), IdleLimit: n.Admission.Obligations.IdleLimit, EndWarning: n.EndWarning,
+		Watermark: n.Admission.Obligations.Watermark, ReadScreen: n.Admission.Obligations.OCR, Detection: rules,
+		AnswerLimit: m.asking.Timeout, Unanswered: session.Unanswered(m.asking.Unanswered),
 	})
 	if err != nil {
 		return live{}, refusal(err)
 	}
 	return liveOf(s.Snapshot()), nil
+}
+
+// leastKeys returns the mode that records the least, of those that are set: what a target is set to and what policy obliges to
+// both hold.
+func leastKeys(modes ...recording.KeyMode) recording.KeyMode {
+	order := []recording.KeyMode{"", recording.KeysFull, recording.KeysCommands, recording.KeysNone}
+	return slices.MaxFunc(modes, func(a, b recording.KeyMode) int { return slices.Index(order, a) - slices.Index(order, b) })
 }
 
 func (m manager) Get(id string) (live, bool) {
@@ -84,7 +117,7 @@ func (m manager) with(id string, fn func(*worker.Session) error) error {
 func (m manager) Offer(ctx context.Context, id string, o api.Offer) (api.Answer, error) {
 	var out api.Answer
 	return out, m.with(id, func(s *worker.Session) error {
-		a, err := s.Offer(ctx, worker.Offer{Person: person(o.Subject), Role: session.Role(o.Role), ClientAddress: o.ClientAddress, SDP: o.SDP})
+		a, err := s.Offer(ctx, worker.Offer{Person: person(o.Subject), Role: session.Role(o.Role), ClientAddress: o.ClientAddress, SDP: o.SDP, Announced: o.Announced})
 		out = api.Answer{Viewer: a.ViewerID, SDP: a.SDP}
 		return err
 	})
@@ -98,10 +131,24 @@ func (m manager) CloseViewer(ctx context.Context, id, viewer string) error {
 	return m.with(id, func(s *worker.Session) error { return s.CloseViewer(ctx, viewer, "") })
 }
 
-func (m manager) Terminate(ctx context.Context, id, code, message string) error {
+func (m manager) Terminate(ctx context.Context, id string, by policy.Subject, code, message string) error {
 	return m.with(id, func(s *worker.Session) error {
-		return s.Terminate(ctx, session.End{Code: session.EndCode(code), Message: message})
+		return s.Terminate(ctx, person(by), session.End{Code: session.EndCode(code), Message: message})
 	})
+}
+
+func (m manager) Announce(ctx context.Context, id string, e access.Ending) error {
+	return m.with(id, func(s *worker.Session) error {
+		return s.Announce(ctx, session.Ending{End: session.End{Code: session.EndCode(e.Code), Message: e.Message}, Deadline: e.Deadline})
+	})
+}
+
+func (m manager) Permit(ctx context.Context, id string, c access.Clipboard) error {
+	return m.with(id, func(s *worker.Session) error { return s.Permit(ctx, c.ToTarget, c.FromTarget) })
+}
+
+func (m manager) SetRules(ctx context.Context, id string, rules []byte) error {
+	return m.with(id, func(s *worker.Session) error { return s.SetRules(ctx, rules) })
 }
 
 func person(s policy.Subject) session.Person { return session.Person{ID: s.ID, Name: s.Name} }
@@ -111,10 +158,28 @@ func liveOf(s worker.Snapshot) live {
 		MediaPort: s.MediaPort,
 		State:     string(s.State), Width: s.Size.X, Height: s.Size.Y, DesktopName: s.DesktopName, Viewers: []api.Viewer{},
 		FrameRate: float64(s.Stats.FrameRate), Bitrate: float64(s.Stats.Bitrate),
-		Frames: s.Stats.Frames, Bytes: s.Stats.Bytes, RecordedBytes: int64(min(s.Stats.RecordedBytes, math.MaxInt64)),
+		Frames: s.Stats.Frames, Bytes: s.Stats.Bytes, RecordedBytes: int64(min(s.Stats.RecordedBytes, math.MaxInt64)), Encoders: s.Encoders,
 	}
 	for _, v := range s.Viewers {
-		l.Viewers = append(l.Viewers, api.Viewer{ID: v.ID, PersonID: v.Person.ID, PersonName: v.Person.Name, Role: string(v.Role), Address: v.Address})
+		l.Viewers = append(l.Viewers, api.Viewer{
+			ID: v.ID, PersonID: v.Person.ID, PersonName: v.Person.Name, Role: string(v.Role), Address: v.Address, Announced: v.Announced,
+			Native: v.Kind == session.KindNative,
+		})
+	}
+	if f := s.Frozen; f != nil {
+		l.Frozen = &api.Frozen{ByID: f.By.ID, ByName: f.By.Name, Code: string(f.End.Code), Reason: f.End.Message, Since: f.Since}
+	}
+	if q := s.Question; q != nil {
+		l.Question = &api.Question{
+			ID: q.ID, PersonID: q.Person.ID, PersonName: q.Person.Name, Viewer: q.Viewer, Source: string(q.Source), Held: q.Held, Since: q.Since,
+			Until: q.Deadline,
+		}
+		for _, r := range q.Rules {
+			l.Question.Rules = append(l.Question.Rules, api.AskedRule(r))
+		}
+	}
+	if c := s.Control; c.Viewer != "" {
+		l.Control = &api.TakenOver{Viewer: c.Viewer, PersonID: c.Person.ID, PersonName: c.Person.Name, Since: c.Since}
 	}
 	return l
 }
@@ -130,6 +195,18 @@ func (o workerObserver) SessionChanged(s worker.Snapshot) {
 }
 
 func (o workerObserver) CertificateTrusted(id, fingerprint string) { o.to.certificate(id, fingerprint) }
+
+func (o workerObserver) AlertRaised(id string, a worker.Alert) {
+	if o.to.alert != nil {
+		o.to.alert(id, a)
+	}
+}
+
+func (o workerObserver) Justified(id string, j worker.Justification) {
+	if o.to.justified != nil {
+		o.to.justified(id, j)
+	}
+}
 
 func (o workerObserver) FileClosed(id, name string) { o.to.fileClosed(id, name) }
 
@@ -169,6 +246,13 @@ func refusal(err error) error {
 			status = http.StatusInternalServerError
 		}
 		return &api.Error{Status: status, Code: string(e.Code), Detail: e.Message, Err: err}
+	}
+	if e, ok := errors.AsType[*worker.RefusedError](err); ok {
+		status, known := refusedStatuses[e.Code]
+		if !known {
+			status = http.StatusConflict
+		}
+		return &api.Error{Status: status, Code: e.Code, Detail: e.Message, Err: err}
 	}
 	for _, known := range []struct {
 		is     error

@@ -15,22 +15,27 @@ type ObjectStore interface {
 }
 
 // OpenObjects opens the store of sealed recordings for the one process that writes to it.
-func OpenObjects(c config.Store) (ObjectStore, error) {
-	if c.Type == config.StoreMinIO {
-		return openMinIO(c)
+func OpenObjects(r config.Recording) (ObjectStore, error) {
+	if r.Store.Type == config.StoreMinIO {
+		return openMinIO(r)
 	}
-	return objectstore.OpenDisk(c.Path)
+	return objectstore.OpenDisk(r.Store.Path)
 }
 
-// ReadObjects opens the store of sealed recordings to read only, beside the process that writes to it.
-func ReadObjects(c config.Store) (ObjectStore, error) {
-	if c.Type == config.StoreMinIO {
-		return openMinIO(c)
+// ReadObjects opens the store of sealed recordings to read and lock only, beside the process that writes to it.
+func ReadObjects(r config.Recording) (ObjectStore, error) {
+	if r.Store.Type == config.StoreMinIO {
+		return openMinIO(r)
 	}
-	return objectstore.ReadDisk(c.Path)
+	return objectstore.ReadDisk(r.Store.Path)
 }
 
-func openMinIO(c config.Store) (ObjectStore, error) {
+func openMinIO(r config.Recording) (ObjectStore, error) {
+	c := r.Store
+	var mode objectstore.LockMode
+	if r.ObjectLock.Mode != config.LockOff {
+		mode = objectstore.LockMode(r.ObjectLock.Mode)
+	}
 	var ca []byte
 	if c.TLS.CAFile != "" {
 		var err error
@@ -38,8 +43,12 @@ func openMinIO(c config.Store) (ObjectStore, error) {
 			return nil, fmt.Errorf("serve: store: %w", err)
 		}
 	}
-	return objectstore.NewMinIO(objectstore.MinIOConfig{
+	m, err := objectstore.NewMinIO(objectstore.MinIOConfig{
 		Endpoint: c.Endpoint, Secure: !c.TLS.Off, CAPEM: ca, Region: c.Region, Bucket: c.Bucket, Prefix: c.Prefix,
-		AccessKey: c.AccessKey, SecretKey: objectstore.Secret(c.SecretKey.Reveal()), CreateBucket: c.CreateBucket,
+		AccessKey: c.AccessKey, SecretKey: objectstore.Secret(c.SecretKey.Reveal()), CreateBucket: c.CreateBucket, LockMode: mode,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }

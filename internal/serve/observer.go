@@ -2,11 +2,14 @@ package serve
 
 import (
 	"context"
+	"strings"
 	"sync"
 
+	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/worker"
 )
 
 // observer hears from the workers what becomes of their sessions, writes it down and wakes the uploader. The calls for
@@ -16,6 +19,13 @@ type observer struct {
 	uploader *recording.Uploader
 	workers  workers         // to end a session
 	ending   func(id string) // told first that a session is over; nil: nobody
+	over     func(id string) // told next; nil: nobody
+	// alert hears of what rules of detection find, justified what is said to those that ask why, quiet that a session is over; nil: nobody.
+	alert     func(id string, a worker.Alert)
+	justified func(id string, j worker.Justification)
+	quiet     func(id string)
+	// told is told last, when it is written down; nil: nobody.
+	told func(id, code, message string)
 
 	mu      sync.Mutex
 	running map[string]observed
@@ -56,13 +66,18 @@ func (o *observer) certificate(id, fingerprint string) {
 	end := session.NewEnd(session.EndTargetCertificate, "another session has just seen another one")
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	if err := o.workers.Terminate(ctx, id, string(end.Code), end.Message); err != nil {
+	if err := o.workers.Terminate(ctx, id, policy.Subject{}, string(end.Code), end.Message); err != nil {
 		o.ledger.log.Error("session with the wrong target not ended", "session_id", id, "error", err)
 	}
 }
 
 // fileClosed is told that a file of the recording is complete and durable in the spool.
-func (o *observer) fileClosed(id, name string) { o.uploader.Notify(id, name) }
+func (o *observer) fileClosed(id, name string) {
+	o.uploader.Notify(id, name)
+	if o.ledger.changed != nil && strings.HasPrefix(name, "events-") {
+		o.ledger.changed(id)
+	}
+}
 
 // ended is told that a session is over and its worker gone.
 func (o *observer) ended(id, code, message string) {
@@ -72,6 +87,15 @@ func (o *observer) ended(id, code, message string) {
 	if o.ending != nil {
 		o.ending(id)
 	}
+	if o.over != nil {
+		o.over(id)
+	}
+	if o.quiet != nil {
+		o.quiet(id)
+	}
 	o.ledger.ended(id, code, message)
 	o.uploader.Finished(id, recording.EndReason{Code: code, Message: message})
+	if o.told != nil {
+		o.told(id, code, message)
+	}
 }

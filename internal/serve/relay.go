@@ -6,7 +6,6 @@ import (
 	"net/netip"
 
 	"github.com/vitrine-psm/vitrine/internal/api"
-	"github.com/vitrine-psm/vitrine/internal/config"
 	"github.com/vitrine-psm/vitrine/internal/store"
 	"github.com/vitrine-psm/vitrine/internal/turnserver"
 )
@@ -41,7 +40,7 @@ func (g *Gateway) listenRelay() error {
 	}
 	var err error
 	if cfg.TLS != "" {
-		if c.TLSConfig, err = serverTLS(config.HTTPTLS{CertFile: cfg.CertFile, KeyFile: cfg.KeyFile}, g.log); err != nil {
+		if c.TLSConfig, err = filesTLS(cfg.CertFile, cfg.KeyFile, g.log); err != nil {
 			return fmt.Errorf("serve: turn: %w", err)
 		}
 	}

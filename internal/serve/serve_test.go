@@ -20,15 +20,20 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/vitrine-psm/vitrine/codec/fmp4/fmp4test"
+	"github.com/vitrine-psm/vitrine/internal/access"
 	"github.com/vitrine-psm/vitrine/internal/api"
 	"github.com/vitrine-psm/vitrine/internal/config"
 	"github.com/vitrine-psm/vitrine/internal/identity"
+	"github.com/vitrine-psm/vitrine/internal/native"
+	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/target"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,6 +46,7 @@ const (
 
 // gateway is a Gateway on fake workers that record for real.
 type gateway struct {
+	opened   *Gateway
 	t        *testing.T
 	dir      string
 	url      string
@@ -60,21 +66,35 @@ targets:
 // start serves from dir, again if it was used before.
 func start(t *testing.T, dir, yaml string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, dir: dir, log: &bytes.Buffer{}, done: make(chan error, 1)}
-	cfg, err := config.Parse([]byte("data_dir: data\n"+yaml), dir, nil)
-	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return startOn(t, dir, yaml, l)
+}
+
+// startOn is start on a listener, which the gateway closes.
+func startOn(t *testing.T, dir, yaml string, l net.Listener) *gateway {
+	t.Helper()
+	g := &gateway{t: t, dir: dir, log: &bytes.Buffer{}, done: make(chan error, 1)}
+	if !strings.Contains(yaml, "native:") {
+		yaml = "native: {listen: 127.0.0.1:0}\n" + yaml
+	}
+	cfg, err := config.Parse([]byte("data_dir: data\n"+yaml), dir, nil)
 	require.NoError(t, err)
 	opened, err := Open(t.Context(), Options{
 		Config: cfg, Console: fstest.MapFS{"index.html": {Data: []byte("console")}}, Version: "test",
 		Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: g.log}, nil)), Listener: l,
 		newWorkers: func(cfg *config.Config, _ string, _ *slog.Logger, o *observer) (workers, error) {
-			g.workers = &fakeWorkers{t: t, spool: cfg.SpoolDir, observer: o, running: map[string]*fakeWorker{}}
+			g.workers = &fakeWorkers{t: t, spool: cfg.SpoolDir, observer: o, running: map[string]*fakeWorker{}, rules: map[string][]byte{}}
 			return g.workers, nil
 		},
+		hashing: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 	})
 	require.NoError(t, err)
-	g.url, g.password = opened.URL(), opened.FirstPassword
+	g.url, g.opened = opened.URL(), opened
+	if opened.SetupCode != "" {
+		g.password, err = opened.ResetFirstUser(t.Context())
+		require.NoError(t, err)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	go func() { g.done <- errors.Join(opened.Run(ctx), opened.Close()) }()
@@ -227,7 +247,7 @@ func TestStopSealsSessions(t *testing.T) {
 
 // TestRestartAfterACrash starts on a copy of the data folder of a gateway at work: what a power cut leaves.
 func TestRestartAfterACrash(t *testing.T) {
-	dir, copied := t.TempDir(), t.TempDir()
+	dir := t.TempDir()
 	g := start(t, dir, targetsYAML)
 	g.signIn(g.password)
 	s := g.create()
@@ -237,7 +257,11 @@ func TestRestartAfterACrash(t *testing.T) {
 		return err == nil && len(segments) == 1 && size(t, segments[0]) > 0 &&
 			g.call("GET", "/recordings/"+s.ID, "", &r) == 200 && r.Pending == 0
 	}, waitLong, tick)
-	require.NoError(t, os.CopyFS(copied, os.DirFS(dir)))
+	var copied string
+	require.Eventually(t, func() bool { // a small picture's file may get its name during a copy
+		copied = t.TempDir()
+		return os.CopyFS(copied, os.DirFS(dir)) == nil
+	}, waitLong, tick)
 	g.end()
 
 	// The row of a second session, whose worker had not recorded anything.
@@ -374,8 +398,11 @@ type fakeWorkers struct {
 	fail     error
 	last     api.NewSession
 
-	mu      sync.Mutex
-	running map[string]*fakeWorker
+	mu        sync.Mutex
+	running   map[string]*fakeWorker
+	told      []access.Ending
+	clipboard []access.Clipboard
+	rules     map[string][]byte // of detection, by session
 }
 
 type fakeWorker struct {
@@ -385,7 +412,7 @@ type fakeWorker struct {
 	done chan error
 }
 
-func (f *fakeWorkers) Create(ctx context.Context, id string, n api.NewSession) (live, error) {
+func (f *fakeWorkers) Create(ctx context.Context, id string, n api.NewSession, _ target.Credential, rules []byte) (live, error) {
 	if f.last = n; f.fail != nil {
 		return live{}, f.fail
 	}
@@ -393,6 +420,12 @@ func (f *fakeWorkers) Create(ctx context.Context, id string, n api.NewSession) (
 	require.NoError(f.t, os.Mkdir(dir, 0o700))
 	rec, err := recording.NewRecorder(dir, recording.SessionInfo{SessionID: id, StartedAt: time.Now()}, recording.Options{
 		OnClosed: func(name string) { f.observer.fileClosed(id, name) },
+		Thumbnail: func(known uint64) ([]byte, uint64) {
+			if known == 1 {
+				return nil, 1
+			}
+			return []byte("\xff\xd8\xffpicture"), 1
+		},
 	})
 	require.NoError(f.t, err)
 	runCtx, stop := context.WithCancel(context.Background())
@@ -409,6 +442,7 @@ func (f *fakeWorkers) Create(ctx context.Context, id string, n api.NewSession) (
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.running[id] = w
+	f.rules[id] = rules
 	return w.live, nil
 }
 
@@ -436,7 +470,50 @@ func (f *fakeWorkers) take(id string) *fakeWorker {
 	return w
 }
 
-func (f *fakeWorkers) Terminate(_ context.Context, id, code, message string) error {
+func (f *fakeWorkers) Announce(_ context.Context, _ string, e access.Ending) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told = append(f.told, e)
+	return nil
+}
+
+func (f *fakeWorkers) Freeze(context.Context, string, policy.Subject, string) error { return nil }
+func (f *fakeWorkers) Resume(context.Context, string, policy.Subject) error         { return nil }
+func (f *fakeWorkers) TakeControl(context.Context, string, policy.Subject, string, bool) error {
+	return nil
+}
+func (f *fakeWorkers) ReleaseControl(context.Context, string, policy.Subject) error { return nil }
+func (f *fakeWorkers) Answer(context.Context, string, policy.Subject, api.Reply) (bool, error) {
+	return false, nil
+}
+
+func (f *fakeWorkers) Message(context.Context, string, policy.Subject, string) (string, error) {
+	return "m1", nil
+}
+
+func (f *fakeWorkers) OpenNative(context.Context, string, native.Passage) error { return nil }
+
+func (f *fakeWorkers) Permit(_ context.Context, _ string, c access.Clipboard) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clipboard = append(f.clipboard, c)
+	return nil
+}
+
+func (f *fakeWorkers) SetRules(_ context.Context, id string, rules []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running[id] != nil {
+		f.rules[id] = rules
+	}
+	return nil
+}
+
+func (f *fakeWorkers) Thumbnail(context.Context, string, uint64) ([]byte, uint64, error) {
+	return []byte("\xff\xd8\xffpicture"), 1, nil
+}
+
+func (f *fakeWorkers) Terminate(_ context.Context, id string, _ policy.Subject, code, message string) error {
 	w := f.take(id)
 	err := w.rec.Seal(recording.EndReason{Code: code, Message: message})
 	w.stop()
@@ -454,7 +531,7 @@ func (f *fakeWorkers) Shutdown(ctx context.Context) error {
 	f.mu.Unlock()
 	var errs []error
 	for _, id := range ids {
-		errs = append(errs, f.Terminate(ctx, id, "shutdown", "The gateway stops."))
+		errs = append(errs, f.Terminate(ctx, id, policy.Subject{}, "shutdown", "The gateway stops."))
 	}
 	return errors.Join(errs...)
 }

@@ -8,23 +8,59 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/vitrine-psm/vitrine/internal/access"
 	"github.com/vitrine-psm/vitrine/internal/api"
+	"github.com/vitrine-psm/vitrine/internal/audit"
 	"github.com/vitrine-psm/vitrine/internal/config"
+	"github.com/vitrine-psm/vitrine/internal/credential"
+	"github.com/vitrine-psm/vitrine/internal/custody"
+	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/store"
 )
 
 // sessions is what the API sees of the workers and of the database together.
 type sessions struct {
-	workers workers
-	db      *store.Store
-	ledger  *ledger
+	workers     workers
+	credentials credential.Provider
+	db          *store.Store
+	audit       audit.Recorder
+	ledger      *ledger
+	// evidence must be able to sign before anything is recorded.
+	evidence evidence
+	// keys are made for recordings; nil: they are not encrypted.
+	keys    *recordingKeys
+	custody *custody.Service
 	size    config.Dimensions // asked for when the caller asks for none
+	desk    *access.Desk
+	keeper  *access.Keeper
+	warning time.Duration // before a session ends by policy
+
+	spool   func() error // whether there is room to record; nil: nobody asks
+	refused refusals
+
+	thumbnails *thumbnails
+	risks      *risks // nil: not weighed
+	detection  *detection
 }
 
 var _ api.Sessions = (*sessions)(nil)
 
 // Create writes the session down before anything happens, so that a failed attempt is not forgotten either.
 func (s *sessions) Create(ctx context.Context, n api.NewSession) (api.Session, error) {
+	out, err := s.create(ctx, n)
+	s.refused.count(err)
+	return out, err
+}
+
+func (s *sessions) create(ctx context.Context, n api.NewSession) (api.Session, error) {
+	if err := s.evidence.ready(); err != nil {
+		return api.Session{}, err
+	}
+	if s.spool != nil {
+		if err := s.spool(); err != nil {
+			return api.Session{}, noRoom(err)
+		}
+	}
 	if n.Width == 0 || n.Height == 0 {
 		n.Width, n.Height = s.size.Width, s.size.Height
 	}
@@ -38,12 +74,30 @@ func (s *sessions) Create(ctx context.Context, n api.NewSession) (api.Session, e
 	row := store.Session{
 		ID: ulid.Make().String(), UserID: n.Subject.ID, UserName: n.Subject.Name,
 		TargetID: n.Target.ID, TargetName: n.Target.Name, TargetProtocol: n.Target.Protocol, TargetAddress: n.Target.Address,
+		AccountID: n.Account.ID, AccountName: n.Account.Name,
 		ClientAddress: n.ClientAddress, State: stateConnecting, StartedAt: time.Now(),
 	}
 	if err := s.db.Sessions.Create(ctx, row); err != nil {
 		return api.Session{}, err
 	}
-	if _, err := s.workers.Create(ctx, row.ID, n); err != nil {
+	if err := s.keep(ctx, &row, &n); err != nil {
+		return api.Session{}, err
+	}
+	if err := s.audit.Record(ctx, sessionStarted(&row, &n)); err != nil {
+		s.ledger.ended(row.ID, endUnaudited, "The session could not be written to the audit log, and so was not begun.")
+		return api.Session{}, err
+	}
+	n.EndWarning = s.warning
+	n.Target.ClipboardToTarget = n.Target.ClipboardToTarget && n.Admission.Clipboard.ToTarget
+	n.Target.ClipboardFromTarget = n.Target.ClipboardFromTarget && n.Admission.Clipboard.FromTarget
+	if g := n.Admission.Grant; g != nil {
+		if err := s.desk.Grants.Begin(ctx, g.ID, row.ID); err != nil {
+			s.ledger.ended(row.ID, endNotGranted, "The access that was given for this desktop could not be used.")
+			return api.Session{}, err
+		}
+	}
+	if err := s.start(ctx, row.ID, n); err != nil {
+		s.release(ctx, row.ID, &n)
 		code, message := "connect_failed", "The session could not be started."
 		if e, ok := errors.AsType[*api.Error](err); ok {
 			code, message = e.Code, e.Detail
@@ -53,7 +107,60 @@ func (s *sessions) Create(ctx context.Context, n api.NewSession) (api.Session, e
 		s.ledger.ended(row.ID, code, message)
 		return api.Session{}, err
 	}
+	s.keeper.Began(row.ID, n.Admission)
+	if _, ok := s.workers.Get(row.ID); !ok { // it has ended before anybody could keep it
+		s.keeper.Ended(row.ID)
+		s.detection.over(row.ID)
+	}
 	return s.Get(ctx, row.ID)
+}
+
+// release gives back what a session that did not come about has taken of a grant.
+func (s *sessions) release(ctx context.Context, id string, n *api.NewSession) {
+	if n.Admission.Grant == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	if err := s.desk.Grants.Release(ctx, id); err != nil {
+		s.ledger.log.Error("start of a session not given back to its grant", "session_id", id, "grant_id", n.Admission.Grant.ID, "error", err)
+	}
+}
+
+// endNotGranted is the reason of sessions that did not begin because their grant was used up or over by then.
+const endNotGranted = "not_granted"
+
+// endUnaudited is the reason of sessions that did not begin because the audit log could not be written.
+const endUnaudited = "audit_unavailable"
+
+// start fetches what to sign in with and starts a worker, which alone gets it.
+func (s *sessions) start(ctx context.Context, id string, n api.NewSession) error {
+	if s.keys != nil {
+		if err := s.keys.make(ctx, id); err != nil {
+			return err
+		}
+	}
+	c, err := s.credentials.Credential(ctx, &n.Target, n.Account)
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return &api.Error{
+			Status: http.StatusBadGateway, Code: "credential_unavailable", Err: err,
+			Detail: "The password of the account cannot be had; the gateway's log tells why.",
+		}
+	}
+	defer c.Password.Wipe()
+	watched, revision, err := s.detection.begin(ctx, id, &n)
+	if err == nil {
+		_, err = s.workers.Create(ctx, id, n, c, watched)
+	}
+	if err != nil {
+		s.detection.over(id)
+		return err
+	}
+	s.detection.began(ctx, id, revision)
+	return nil
 }
 
 // States of a running session, as the API names them.
@@ -69,7 +176,9 @@ func (s *sessions) Get(ctx context.Context, id string) (api.Session, error) {
 	if err != nil {
 		return api.Session{}, err
 	}
-	return s.present(row), nil
+	out := s.present(row)
+	s.weigh(ctx, &out)
+	return out, nil
 }
 
 // List returns sessions, newest first.
@@ -81,8 +190,16 @@ func (s *sessions) List(ctx context.Context, f store.SessionFilter) ([]api.Sessi
 	list := make([]api.Session, len(rows))
 	for i, row := range rows {
 		list[i] = s.present(row)
+		s.weigh(ctx, &list[i])
 	}
 	return list, nil
+}
+
+// weigh adds what is known of the risk of a session that runs.
+func (s *sessions) weigh(ctx context.Context, out *api.Session) {
+	if out.State != store.StateEnded && s.risks != nil {
+		s.risks.assess(ctx, out)
+	}
 }
 
 // present shows a row as the session is now. The row of an ended one is the truth, whatever its worker still does.
@@ -123,11 +240,11 @@ func (s *sessions) CloseViewer(ctx context.Context, id, viewer string) error {
 	return err
 }
 
-func (s *sessions) Terminate(ctx context.Context, id, code, message string) error {
+func (s *sessions) Terminate(ctx context.Context, id string, by policy.Subject, code, message string) error {
 	if err := s.running(ctx, id); err != nil {
 		return err
 	}
-	return s.workers.Terminate(ctx, id, code, message)
+	return s.workers.Terminate(ctx, id, by, code, message)
 }
 
 // running tells an ended session from one that never was.
@@ -152,12 +269,14 @@ func (r recordings) Get(ctx context.Context, session string) (api.Recording, err
 	if err != nil {
 		return api.Recording{}, err
 	}
-	return r.present(rec), nil
+	list := []api.Recording{r.present(rec)}
+	err = r.withCustody(ctx, list)
+	return list[0], err
 }
 
 // List returns the states of recordings, newest session first.
-func (r recordings) List(ctx context.Context, before string, limit int) ([]api.Recording, error) {
-	rows, err := r.sessions.db.Recordings.List(ctx, before, limit)
+func (r recordings) List(ctx context.Context, f store.SessionFilter) ([]api.Recording, error) {
+	rows, err := r.sessions.db.Recordings.List(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -165,13 +284,13 @@ func (r recordings) List(ctx context.Context, before string, limit int) ([]api.R
 	for i, rec := range rows {
 		list[i] = r.present(rec)
 	}
-	return list, nil
+	return list, r.withCustody(ctx, list)
 }
 
 // present brings the figures of a recording under way up to the moment: the last segment of a still desktop may be
 // minutes away from being closed.
 func (r recordings) present(rec store.RecordedSession) api.Recording {
-	out := api.Recording{Recording: rec.Recording, Session: r.sessions.present(rec.Session)}
+	out := api.Recording{Recording: rec.Recording, Session: r.sessions.present(rec.Session), Review: rec.Review}
 	if rec.State != store.RecordingRunning || rec.Session.State == store.StateEnded {
 		return out
 	}

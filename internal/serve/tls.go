@@ -16,8 +16,8 @@ const certCheck = 10 * time.Second
 
 // certificate is the listener's certificate, read again when its file changes, so that a renewal needs no restart.
 type certificate struct {
-	files config.HTTPTLS
-	log   *slog.Logger
+	cert, key string // files
+	log       *slog.Logger
 
 	mu      sync.Mutex
 	current *tls.Certificate
@@ -25,12 +25,25 @@ type certificate struct {
 	looked  time.Time
 }
 
-// serverTLS returns the listener's TLS settings, nil for plain HTTP.
-func serverTLS(files config.HTTPTLS, log *slog.Logger) (*tls.Config, error) {
-	if !files.Enabled() {
-		return nil, nil
+// listenerTLS sets the listener's TLS settings, none for plain HTTP, and what listens for ACME's challenges.
+func (g *Gateway) listenerTLS() (err error) {
+	switch h := &g.cfg.HTTP; h.TLSSource() {
+	case config.TLSFiles:
+		g.listener.TLS, err = filesTLS(h.TLS.CertFile, h.TLS.KeyFile, g.log)
+	case config.TLSACME:
+		err = g.acmeTLS(&h.TLS.ACME)
+	case config.TLSSelfSigned:
+		var cert, key string
+		if cert, key, err = selfSigned(g.cfg.CertificateFolder(), h.Listen, time.Now(), g.log); err == nil {
+			g.listener.TLS, err = filesTLS(cert, key, g.log)
+		}
 	}
-	c := &certificate{files: files, log: log}
+	return err
+}
+
+// filesTLS returns settings with the certificate in those files, whatever is in them at the time.
+func filesTLS(cert, key string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{cert: cert, key: key, log: log}
 	if err := c.load(); err != nil {
 		return nil, fmt.Errorf("serve: tls: %w", err)
 	}
@@ -38,11 +51,11 @@ func serverTLS(files config.HTTPTLS, log *slog.Logger) (*tls.Config, error) {
 }
 
 func (c *certificate) load() error {
-	info, err := os.Stat(c.files.CertFile)
+	info, err := os.Stat(c.cert)
 	if err != nil {
 		return err
 	}
-	pair, err := tls.LoadX509KeyPair(c.files.CertFile, c.files.KeyFile)
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
 		return err
 	}
@@ -57,7 +70,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return c.current, nil
 	}
 	c.looked = time.Now()
-	if info, err := os.Stat(c.files.CertFile); err == nil && info.ModTime().Equal(c.changed) {
+	if info, err := os.Stat(c.cert); err == nil && info.ModTime().Equal(c.changed) {
 		return c.current, nil
 	}
 	if err := c.load(); err != nil {

@@ -19,10 +19,12 @@ type arbiter struct {
 	policy Policy
 	screen func() image.Point            // the present desktop's size
 	record func(e recording.Event) error // notes an event, or fails the session
-	queue  *queue
-	rate   *rate.Limiter
-	toClip *rate.Limiter
-	passed uint64 // acts let through
+	// withheld tells whether a rule keeps from the target what these events would record; nil: none does.
+	withheld func(v Viewer, in desktop.Input, events []recording.Event) bool
+	queue    *queue
+	rate     *rate.Limiter
+	toClip   *rate.Limiter
+	passed   uint64 // acts let through
 
 	holder  Viewer             // of control; no ID: nobody
 	keys    []desktop.KeyEvent // held on the target, in order of pressing
@@ -51,14 +53,11 @@ func refuse(r Refusal) verdict { return verdict{err: r} }
 
 // decide lets an act of v through or says what keeps it. paid is set when the act has waited for the rate already.
 func (a *arbiter) decide(v Viewer, in desktop.Input, paid bool) verdict {
-	_, clip := in.(desktop.ClipboardText)
-	switch {
-	case a.holder.ID == "" || v.ID != a.holder.ID:
+	if a.holder.ID == "" || v.ID != a.holder.ID {
 		return refuse(RefusedControl)
-	case a.policy.ViewOnly:
-		return refuse(RefusedViewOnly)
-	case clip && !a.policy.ClipboardToTarget:
-		return refuse(RefusedClipboard)
+	}
+	if err := a.allows(in); err != nil {
+		return verdict{err: err}
 	}
 	in, err := a.normalise(in)
 	if err != nil {
@@ -180,7 +179,11 @@ func (a *arbiter) pass(v Viewer, in desktop.Input, motion bool) error {
 	if p, ok := in.(desktop.PointerEvent); ok && p == a.pointer && a.passed > 0 {
 		return nil // nothing new
 	}
-	for _, e := range a.events(v.Person.Name, in) {
+	events := a.events(v.Person.Name, in)
+	if a.withheld != nil && a.withheld(v, in, events) {
+		return RefusedByRule
+	}
+	for _, e := range events {
 		if a.record(e) != nil {
 			return RefusedNotRecorded
 		}

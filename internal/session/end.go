@@ -22,10 +22,34 @@ const (
 	EndTerminated EndCode = "terminated"
 	// EndOrphaned: nobody watched for the orphan timeout.
 	EndOrphaned EndCode = "orphaned"
+	// EndFrozen is no end: a supervisor has frozen the session.
+	EndFrozen EndCode = "frozen"
+	// EndJustification is no end: a rule has frozen the session until its person says why.
+	EndJustification EndCode = "justification"
+	// EndRule: a rule of detection fits what was typed, pasted or shown. It also is why such a rule has frozen a session.
+	EndRule EndCode = "rule"
 	// EndShutdown: the gateway is stopping.
 	EndShutdown EndCode = "shutdown"
 	// EndConnectCancelled: whoever asked for the session went away before it was there.
 	EndConnectCancelled EndCode = "connect_cancelled"
+)
+
+// The reasons of policies, after a warning.
+const (
+	// EndPolicyRevoked: nothing allows the session any more.
+	EndPolicyRevoked EndCode = "policy_revoked"
+	// EndWindowClosed: the time it was allowed for is over.
+	EndWindowClosed EndCode = "window_closed"
+	// EndMaxDuration: it has lasted as long as it may.
+	EndMaxDuration EndCode = "max_duration"
+	// EndIdle: nobody did anything for as long as that may last.
+	EndIdle EndCode = "idle"
+	// EndSessionLimit: more sessions of the person, or on the target, run than may.
+	EndSessionLimit EndCode = "session_limit"
+	// EndUserDisabled: the person may not sign in any more.
+	EndUserDisabled EndCode = "user_disabled"
+	// EndPolicyUnavailable: for long it could not be decided whether the session may go on.
+	EndPolicyUnavailable EndCode = "policy_unavailable"
 )
 
 // The reasons that lie with the target.
@@ -69,8 +93,18 @@ var messages = map[EndCode]string{
 	EndUserDisconnected:    "The session was disconnected.",
 	EndTerminated:          "The session was ended.",
 	EndOrphaned:            "Nobody was watching any more.",
+	EndFrozen:              "A supervisor has frozen the session.",
+	EndJustification:       "A rule of the gateway asks why.",
+	EndRule:                "A rule of the gateway ended the session.",
 	EndShutdown:            "The gateway is stopping.",
 	EndConnectCancelled:    "The caller went away before the desktop was there.",
+	EndPolicyRevoked:       "Access to this desktop was withdrawn.",
+	EndWindowClosed:        "The time this desktop may be used is over.",
+	EndMaxDuration:         "The session has lasted as long as it may.",
+	EndIdle:                "There was no input for a long time.",
+	EndSessionLimit:        "More sessions run than may.",
+	EndUserDisabled:        "The account was disabled.",
+	EndPolicyUnavailable:   "The gateway could not decide whether the session may go on.",
 	EndTargetUnreachable:   "The desktop cannot be reached.",
 	EndTargetTimeout:       "The desktop did not answer in time.",
 	EndTargetWrongProtocol: "What answers there is not a desktop of this kind.",

@@ -31,7 +31,7 @@ func (s *Session) Input(ctx context.Context, v Viewer, in desktop.Input) error {
 		case <-rested:
 		case <-d.freed:
 		case <-stalled:
-			s.Terminate(NewEnd(EndTargetTimeout, "it takes no input"))
+			s.Terminate(Person{}, NewEnd(EndTargetTimeout, "it takes no input"))
 			return RefusedStalled
 		case <-s.ending:
 			return RefusedEnded
@@ -44,23 +44,41 @@ func (s *Session) Input(ctx context.Context, v Viewer, in desktop.Input) error {
 // decide is a task of the loop.
 func (s *Session) decide(v Viewer, in desktop.Input, paid bool) verdict {
 	var d verdict
-	switch {
-	case s.isEnding():
-		return refuse(RefusedEnded)
-	case s.status.State == StateConnecting:
-		return refuse(RefusedConnecting)
-	case s.unrecorded:
-		return refuse(RefusedNotRecorded)
-	case s.status.State == StateFrozen:
-		d = refuse(RefusedFrozen)
+	switch err := s.barred(v); {
+	case errors.Is(err, RefusedFrozen), errors.Is(err, RefusedTakenOver):
+		d.err = err
+	case err != nil:
+		return verdict{err: err}
 	default:
 		d = s.arbiter.decide(v, in, paid)
+		if d.err == nil {
+			s.busy()
+		}
 	}
 	s.inputs.Store(s.arbiter.passed)
 	if r := Refusal(""); errors.As(d.err, &r) && !s.arbiter.isMotion(in) {
 		s.rejections.note(v.Person.Name, what(in), string(r))
 	}
 	return d
+}
+
+// barred says why nobody, or v, may act at the moment; nil when nothing but the Arbiter's rules are in the way. In a session that a
+// supervisor has frozen only who has taken over may, and who is asked why may not before they have answered.
+func (s *Session) barred(v Viewer) error {
+	over := s.status.Control.Viewer
+	switch {
+	case s.isEnding():
+		return RefusedEnded
+	case s.status.State == StateConnecting:
+		return RefusedConnecting
+	case s.unrecorded:
+		return RefusedNotRecorded
+	case s.linkLost, s.held != nil && (over == "" || over != v.ID), s.question != nil && s.question.Person.ID == v.Person.ID:
+		return RefusedFrozen
+	case over != "" && over != v.ID && s.claim.ID == v.ID:
+		return RefusedTakenOver
+	}
+	return nil
 }
 
 // what names a kind of input in the recording.
@@ -119,11 +137,10 @@ func (s *Session) resizeTarget(size image.Point) error {
 // Resize asks the target for another size, for v. The error's text is for the person.
 func (s *Session) Resize(ctx context.Context, v Viewer, size image.Point) error {
 	err := s.change(ctx, func() error {
+		if err := s.barred(v); err != nil {
+			return err
+		}
 		switch {
-		case s.status.State == StateConnecting:
-			return RefusedConnecting
-		case s.status.State == StateFrozen:
-			return RefusedFrozen
 		case s.arbiter.holder.ID != v.ID:
 			return RefusedControl
 		case s.cfg.Policy.ViewOnly:

@@ -246,7 +246,7 @@ func TestInputGivenUp(t *testing.T) {
 				want = context.Canceled
 				cancel()
 			} else {
-				r.s.Terminate(End{})
+				r.s.Terminate(Person{}, End{})
 			}
 			if err := <-result; !errors.Is(err, want) {
 				t.Errorf("ended by the %s: %v", by, err)
@@ -435,7 +435,7 @@ func TestRejections(t *testing.T) {
 			t.Errorf("%d events", n)
 		}
 		_ = r.s.Input(r.t.Context(), bob, key('a', true))
-		r.s.Terminate(End{})
+		r.s.Terminate(Person{}, End{})
 		r.end(EndTerminated)
 		r.want(r.take("record rejected bob key"), "record rejected bob key x1: You do not control this desktop.")
 	})

@@ -36,23 +36,24 @@ func TestLife(t *testing.T) {
 		r.want(r.take(), "viewers ann control", "record join ann v1 control 192.0.2.1", "record control taken ann")
 		r.press(key('a', true))
 		r.want(r.take(), "record key ann a true", "send key {Keysym:97 Scancode:0 Down:true}")
-		r.s.Terminate(End{Message: "Enough."})
+		r.s.Terminate(Person{}, End{Message: "Enough."})
 		if end := r.end(EndTerminated); end.Message != "Enough." {
 			t.Errorf("ended with %+v", end)
 		}
 		r.want(r.take(),
 			"record key ann a false", "send key {Keysym:97 Scancode:0 Down:false}",
-			"record leave ann v1: session ended", "record state ended terminated", "seal terminated",
-			"door ended terminated", "viewers ", `status ended terminated 800x600 "desk"`)
+			"record leave ann v1: session ended", "door ended terminated", "viewers ", // at once
+			"record state ended terminated", "seal terminated", `status ended terminated 800x600 "desk"`)
 		if _, err := r.conn.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("the connection to the target is still there: %v", err)
 		}
 		// What comes late finds a session that has ended, and does no harm.
 		r.s.Connected("again")
 		r.s.ViewerLeft(ann, "late")
-		r.s.Terminate(NewEnd(EndShutdown, ""))
+		r.s.Terminate(Person{}, NewEnd(EndShutdown, ""))
 		for _, err := range []error{
-			r.s.Input(r.t.Context(), ann, key('b', true)), r.s.Freeze(r.t.Context(), End{}), r.s.Resume(r.t.Context()),
+			r.s.Input(r.t.Context(), ann, key('b', true)), r.s.Freeze(r.t.Context(), bob.Person, End{}), r.s.Resume(r.t.Context(), bob.Person),
+			r.s.TakeOver(r.t.Context(), bob.Person, "", true), r.s.Release(r.t.Context(), bob.Person),
 			r.s.Resize(r.t.Context(), ann, image.Pt(640, 480)), r.s.Ping(r.t.Context()),
 		} {
 			if !errors.Is(err, RefusedEnded) {
@@ -109,8 +110,8 @@ func TestEveryEndHasWords(t *testing.T) {
 // TestFirstReasonCounts: what ends a session that is ending changes nothing.
 func TestFirstReasonCounts(t *testing.T) {
 	inActive(t, func(r *rig) {
-		r.s.Terminate(NewEnd(EndUserDisconnected, ""))
-		r.s.Terminate(NewEnd(EndTerminated, ""))
+		r.s.Terminate(Person{}, NewEnd(EndUserDisconnected, ""))
+		r.s.Terminate(Person{}, NewEnd(EndTerminated, ""))
 		r.recorder.broken <- recording.ErrSpoolFull
 		r.target.end <- desktop.ErrTargetGone
 		r.end(EndUserDisconnected)
@@ -140,40 +141,6 @@ func TestPartFails(t *testing.T) {
 	}
 }
 
-func TestFreezeAndResume(t *testing.T) {
-	inActive(t, func(r *rig) {
-		r.press(key('a', true), pointer(5, 6, desktop.ButtonLeft))
-		r.take()
-		if err := r.s.Freeze(r.t.Context(), End{Code: "paused", Message: "Wait for the supervisor."}); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		// What was held is let go before anything is said, so that nothing goes on repeating behind the glass.
-		r.want(r.take("record", "pictures", "door", "status"),
-			"record key ann a false", "record pointer ann up 0 at 5,6", "pictures still true",
-			"record state frozen paused", `status frozen paused 800x600 "desk"`, "door frozen paused")
-		r.refused(RefusedFrozen, ann, key('b', true))
-		if err := r.s.Resize(r.t.Context(), ann, image.Pt(640, 480)); !errors.Is(err, RefusedFrozen) {
-			t.Errorf("resize of a frozen desktop: %v", err)
-		}
-		r.s.ClipboardFromTarget("secret")
-		r.s.Bell()
-		synctest.Wait()
-		r.want(r.take("door"))
-		if err := r.s.Resume(r.t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		r.want(r.take("record state", "pictures", "door"), "record state active ", "pictures still false", "door active ")
-		r.press(key('b', true))
-		r.want(r.take("send"), "send key {Keysym:98 Scancode:0 Down:true}")
-		if err := r.s.Resume(r.t.Context()); err != nil { // of an active session: nothing to do
-			t.Error(err)
-		}
-		r.running()
-		r.want(r.take())
-	})
-}
-
 // TestLink: a session whose connection broke is frozen until it is back, unless it is frozen for another reason then.
 func TestLink(t *testing.T) {
 	inActive(t, func(r *rig) {
@@ -187,22 +154,33 @@ func TestLink(t *testing.T) {
 		synctest.Wait()
 		r.want(r.take("record state", "pictures", "door"), "record state active ", "pictures still false", "door active ")
 		r.s.LinkLost()
-		if err := r.s.Freeze(r.t.Context(), End{Code: "paused", Message: "Wait for the supervisor."}); err != nil {
-			t.Fatal(err)
-		}
+		r.freeze()
 		r.take()
 		r.s.LinkRestored()
 		r.running()
-		r.want(r.take("record", "door"))
+		r.want(r.take("record", "door", "pictures"), "pictures still false")
+		r.refused(RefusedFrozen, ann, key('b', true))
+		r.s.LinkRestored()
+		r.s.LinkLost()
+		r.s.LinkRestored()
+		r.s.LinkLost()
+		r.take()
+		if err := r.s.Resume(r.t.Context(), bob.Person); err != nil {
+			t.Fatal(err)
+		}
+		r.want(r.take("record", "door", "pictures"), "record resume bob", "pictures still true", "record state frozen target_reconnecting",
+			"door frozen target_reconnecting", "door lets go on")
+		r.s.LinkRestored()
+		r.press(key('c', true))
 	})
 }
 
 func TestFreezeWhileConnecting(t *testing.T) {
 	inRig(t, func(r *rig) {
-		if err := r.s.Freeze(r.t.Context(), End{}); !errors.Is(err, RefusedConnecting) {
+		if err := r.s.Freeze(r.t.Context(), bob.Person, End{}); !errors.Is(err, RefusedConnecting) {
 			t.Errorf("freeze: %v", err)
 		}
-		if err := r.s.Resume(r.t.Context()); !errors.Is(err, RefusedConnecting) {
+		if err := r.s.Resume(r.t.Context(), bob.Person); !errors.Is(err, RefusedConnecting) {
 			t.Errorf("resume: %v", err)
 		}
 	})
@@ -235,11 +213,11 @@ func TestRecorderFails(t *testing.T) {
 				r.want(said, "pictures still true", fmt.Sprintf(`status frozen %s 800x600 "desk"`, c.want),
 					"door frozen "+string(c.want), "send key {Keysym:97 Scancode:0 Down:false}")
 				r.refused(RefusedNotRecorded, ann, key('b', true))
-				if err := r.s.Resume(r.t.Context()); !errors.Is(err, RefusedNotRecorded) {
+				if err := r.s.Resume(r.t.Context(), bob.Person); !errors.Is(err, RefusedNotRecorded) {
 					t.Errorf("resumed: %v", err)
 				}
-				if err := r.s.Freeze(r.t.Context(), End{Code: "paused"}); err != nil {
-					t.Errorf("freezing a frozen session: %v", err)
+				if err := r.s.Freeze(r.t.Context(), bob.Person, End{Code: "paused"}); !errors.Is(err, RefusedNotRecorded) {
+					t.Errorf("freezing a session that is not recorded: %v", err)
 				}
 				began := time.Now()
 				r.end(c.want)
@@ -273,7 +251,7 @@ func TestRecorderFailsWhileConnecting(t *testing.T) {
 func TestRecorderFailsAtFreeze(t *testing.T) {
 	inActive(t, func(r *rig) {
 		r.recorder.breakWith(errors.New("gone"))
-		if err := r.s.Freeze(r.t.Context(), End{Code: "paused"}); err != nil {
+		if err := r.s.Freeze(r.t.Context(), bob.Person, End{Code: "paused"}); err != nil {
 			t.Error(err)
 		}
 		doors := r.take("door")
@@ -343,7 +321,7 @@ func TestFarewell(t *testing.T) {
 		r.s.ViewerJoined(bob)
 		r.door.leave = func() { r.s.ViewerLeft(bob, "told") }
 		began := time.Now()
-		r.s.Terminate(NewEnd(EndTerminated, ""))
+		r.s.Terminate(Person{}, NewEnd(EndTerminated, ""))
 		r.end(EndTerminated)
 		if took := time.Since(began); took != farewellTimeout {
 			t.Errorf("took %v, want %v", took, farewellTimeout)
@@ -354,7 +332,7 @@ func TestFarewell(t *testing.T) {
 // TestStubbornTarget: a part that does not stop is left behind; the recording is sealed all the same.
 func TestStubbornTarget(t *testing.T) {
 	inActive(t, func(r *rig) {
-		r.s.Terminate(NewEnd(EndTerminated, ""))
+		r.s.Terminate(Person{}, NewEnd(EndTerminated, ""))
 		r.end(EndTerminated)
 		r.want(r.take("seal"), "seal terminated")
 		close(r.target.end)
@@ -369,7 +347,7 @@ func TestViewers(t *testing.T) {
 		r.s.ViewerJoined(bob) // twice is once
 		r.s.ViewerJoined(ann)
 		r.want(r.take(),
-			"viewers bob view", "record join bob v2 view ",
+			"viewers bob view", "record join bob v2 view ", "record watch bob v2 announced false",
 			"viewers bob view, ann control", "record join ann v1 control 192.0.2.1", "record control taken ann")
 		if n := r.s.Stats().Viewers; n != 2 {
 			t.Errorf("%d viewers", n)

@@ -32,6 +32,28 @@ const (
 	nameInterval, nameBurst = time.Second, 4
 )
 
+// Messages.
+const (
+	// maxMessageBytes bounds a text for the session's person: 1000 characters of any script.
+	maxMessageBytes = 4000
+	// maxMessages is how many may wait to be read. More are refused.
+	maxMessages = 8
+	// maxAsked bounds the rules that one question names.
+	maxAsked = 4
+	// maxReasonBytes bounds a justification: 500 characters of any script.
+	maxReasonBytes = 2000
+	// maxFreezeText bounds the reason of a freeze: 500 characters of any script. What is longer is cut.
+	maxFreezeText = 2000
+)
+
+// Alerts.
+const (
+	// alertWindow is how long alerts that are alike, by rule, source and person, are counted before they become a second event.
+	alertWindow = 10 * time.Second
+	// maxAlertKinds bounds the kinds of alerts counted apart from each other; more than that are told one by one.
+	maxAlertKinds = 1024
+)
+
 // Queues.
 const (
 	// queueItems bounds the acts on their way to the target. When it is full motion is given up and others wait.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -79,7 +80,7 @@ func inRig(t *testing.T, test func(r *rig), options ...func(r *rig)) {
 		}
 		r.cfg = Config{
 			Framebuffer: fb, Hub: r.hub, Recorder: r.recorder, Observer: r,
-			Policy: Policy{ClipboardToTarget: true, ClipboardFromTarget: true},
+			Policy: Policy{ClipboardToTarget: true, ClipboardFromTarget: true}, Owner: ann.Person,
 		}
 		for _, o := range options {
 			o(r)
@@ -123,6 +124,7 @@ func inActive(t *testing.T, test func(r *rig), options ...func(r *rig)) {
 var (
 	ann = Viewer{ID: "v1", Person: Person{"u1", "ann"}, Role: RoleControl, Address: "192.0.2.1"}
 	bob = Viewer{ID: "v2", Person: Person{"u2", "bob"}, Role: RoleView}
+	cid = Viewer{ID: "v3", Person: Person{"u3", "cid"}, Role: RoleView, Announced: true}
 )
 
 // as returns v with another role.
@@ -329,6 +331,43 @@ func (f *fakeDoor) SetState(state State, end End) {
 }
 func (f *fakeDoor) SetName(name string) { f.add("door name %s", name) }
 func (f *fakeDoor) Bell()               { f.add("door bell") }
+
+func (f *fakeDoor) SetFreeze(fr *Freeze) {
+	if fr == nil {
+		f.add("door lets go on")
+		return
+	}
+	f.add("door shows a still of %v by %s: %s", fr.Still.Rect.Size(), fr.By.Name, fr.End.Message)
+}
+
+func (f *fakeDoor) SetQuestion(q *Question) {
+	if q == nil {
+		f.add("door asks nothing")
+		return
+	}
+	f.add("door asks %s at %q: %s, %q, held %v", q.Person.Name, q.Viewer, q.Rules[0].Name, q.Excerpt, q.Held)
+}
+
+func (f *fakeDoor) SetControl(c Control) { f.add("door control %s %s", c.Viewer, c.Person.Name) }
+
+func (f *fakeDoor) ShowMessage(m Message) { f.add("door message from %s: %s", m.From.Name, m.Text) }
+
+func (f *fakeDoor) SetWatchers(list []Watcher) {
+	var names []string
+	for _, w := range list {
+		names = append(names, w.Person.Name)
+	}
+	f.add("door watched by %q", names)
+}
+
+func (f *fakeDoor) SetEnding(e Ending) {
+	if e.Code == "" {
+		f.add("door goes on")
+		return
+	}
+	f.add("door ends %s in %v", e.Code, time.Until(e.Deadline))
+}
+
 func (f *fakeDoor) SendClipboard(text string) error {
 	f.add("door clipboard %.20s", text)
 	return nil
@@ -409,13 +448,38 @@ func words(e recording.Event) string {
 	case recording.ViewerLeaveEvent:
 		return fmt.Sprintf("leave %s %s: %s", e.Actor, e.Viewer, e.Reason)
 	case recording.StateEvent:
+		if e.Actor != "" {
+			return fmt.Sprintf("state %s %s by %s", e.State, e.Reason, e.Actor)
+		}
 		return fmt.Sprintf("state %s %s", e.State, e.Reason)
 	case recording.ControlEvent:
+		if e.From != "" {
+			return fmt.Sprintf("control %s %s from %s", e.Action, e.Actor, e.From)
+		}
 		return fmt.Sprintf("control %s %s", e.Action, e.Actor)
+	case recording.FreezeEvent:
+		return fmt.Sprintf("freeze %s %s: %s", e.Actor, e.Reason, e.Message)
+	case recording.ResumeEvent:
+		return "resume " + e.Actor
+	case recording.MessageEvent:
+		return fmt.Sprintf("message %s %s: %s", e.Action, e.Actor, e.Text)
+	case recording.WatchEvent:
+		return fmt.Sprintf("watch %s %s announced %v", e.Actor, e.Viewer, e.Announced)
 	case recording.RejectedEvent:
 		return fmt.Sprintf("rejected %s %s x%d: %s", e.Actor, e.What, e.Count, e.Message)
+	case recording.EndingEvent:
+		if e.Reason == "" {
+			return "ending"
+		}
+		return fmt.Sprintf("ending %s %v: %s", e.Reason, time.Duration(e.InMillis)*time.Millisecond, e.Message)
 	case recording.NameEvent:
 		return "name " + e.Name
+	case recording.LineEvent:
+		return fmt.Sprintf("line %s %q %s", e.Actor, e.Text, e.Ended)
+	case recording.AlertEvent:
+		return fmt.Sprintf("alert %s %s %s x%d %q", e.Rule, e.Action, e.Source, e.Count, e.Excerpt)
+	case recording.JustificationEvent:
+		return fmt.Sprintf("justification %s %s %s %q releases %v", e.Rule, e.Answer, e.Actor, e.Text, e.Releases)
 	}
 	return fmt.Sprintf("%T", e)
 }

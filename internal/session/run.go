@@ -23,7 +23,7 @@ func (s *Session) Run(ctx context.Context, conn net.Conn) End {
 	loop.Go(s.loop.run)
 	defer loop.Wait()
 	defer close(s.loop.stop)
-	defer context.AfterFunc(ctx, func() { s.Terminate(NewEnd(EndShutdown, "")) })()
+	defer context.AfterFunc(ctx, func() { s.Terminate(Person{}, NewEnd(EndShutdown, "")) })()
 
 	s.loop.post(func() { s.setState(StateConnecting, End{}) })
 	recorder := start(s.runRecorder)
@@ -40,6 +40,7 @@ func (s *Session) Run(ctx context.Context, conn net.Conn) End {
 	sender.wait(sendTimeout)
 	source.stop(stopSourceTimeout)
 	sender.stop(stopSourceTimeout)
+	s.tellEnd() // who is in the session need not wait until all is on disk
 	hub.stop(drainTimeout)
 	if !pictures.wait(drainTimeout) {
 		s.log.Error("pictures left unrecorded: the encode loop does not end")
@@ -140,11 +141,16 @@ func (s *Session) fault(part string, err error) {
 func (s *Session) seal() {
 	s.loop.post(func() {
 		s.rejections.flush()
-		for _, v := range s.viewers {
-			s.recordLeave(v, "session ended")
+		if s.detection != nil {
+			s.detection.finish()
+		}
+		if s.cfg.Last != nil {
+			for _, e := range s.cfg.Last() {
+				_ = s.record(e)
+			}
 		}
 		s.status.End = s.ended
-		_ = s.record(recording.StateEvent{State: string(StateEnded), Reason: string(s.ended.Code), Message: s.ended.Message})
+		_ = s.record(recording.StateEvent{Actor: s.endedBy.Name, State: string(StateEnded), Reason: string(s.ended.Code), Message: s.ended.Message})
 		s.sealing = true
 	})
 	if err := s.cfg.Recorder.Seal(recording.EndReason{Code: string(s.ended.Code), Message: s.ended.Message}); err != nil {
@@ -152,11 +158,21 @@ func (s *Session) seal() {
 	}
 }
 
-// farewell tells the viewers why the session ended and lets them go.
+// tellEnd tells the viewers why the session ended. They leave with it, whenever each of them hears of it.
+func (s *Session) tellEnd() {
+	s.loop.post(func() {
+		for _, v := range s.viewers {
+			s.recordLeave(v, "session ended")
+		}
+		s.told = true
+		s.door.SetState(StateEnded, s.ended)
+	})
+}
+
+// farewell waits until the viewers have heard the end.
 func (s *Session) farewell() {
 	s.loop.post(func() {
 		s.leaving = true
-		s.door.SetState(StateEnded, s.ended)
 		s.checkAlone()
 	})
 	timer := time.NewTimer(farewellTimeout)
@@ -174,7 +190,13 @@ func (s *Session) over() {
 	s.cfg.Observer.StatusChanged(s.status)
 	s.clipboard.stop()
 	s.names.stop()
-	for _, t := range []*time.Timer{s.orphan, s.grace, s.rejections.timer} {
+	if s.detection != nil && s.detection.timer != nil {
+		s.detection.timer.Stop()
+	}
+	if s.question != nil && s.question.timer != nil {
+		s.question.timer.Stop()
+	}
+	for _, t := range []*time.Timer{s.orphan, s.grace, s.idle.timer, s.rejections.timer} {
 		if t != nil {
 			t.Stop()
 		}

@@ -21,12 +21,21 @@ type Config struct {
 	Hub         Hub
 	Recorder    Recorder // open: nothing happens unrecorded
 	Policy      Policy
+	// Owner is whose session it is: they are frozen, written to and told who watches.
+	Owner Person
 	// OrphanTimeout ends a session nobody watches; zero is never.
 	OrphanTimeout time.Duration
+	// IdleLimit ends a session without input; zero is never. People are warned IdleWarning before.
+	IdleLimit, IdleWarning time.Duration
 	// FreezeGrace is how long a session that cannot be recorded any more shows why; zero is three seconds.
 	FreezeGrace time.Duration
 	// Size is asked of the target once it is there; zero leaves it alone.
-	Size     image.Point
+	Size image.Point
+	// Detection is what is watched for.
+	Detection Detection
+	// Last returns what is to be recorded before the end; nil: nothing. It is called from the loop: it must neither block nor call the
+	// Session.
+	Last     func() []recording.Event
 	Observer Observer // nil: nobody
 	Logger   *slog.Logger
 }
@@ -44,22 +53,34 @@ type Session struct {
 	ending    chan struct{} // closed when it is decided that the session ends
 	alone     chan struct{} // closed when the last viewer has heard of the end
 	inputs    atomic.Uint64
-	watching  atomic.Int64
+	viewing   atomic.Int64
 
 	// Owned by the loop.
 	status     Status
 	ended      End    // why, once ending is closed
+	endedBy    Person // who did it; without a name: the gateway
 	unrecorded bool   // the recorder has failed
 	sealing    bool   // nothing is recorded any more
-	leaving    bool   // viewers have been told of the end
+	told       bool   // viewers have been told of the end, and their leaving is recorded
+	leaving    bool   // they are waited for
 	asked      string // who asked for a size last
 	viewers    []Viewer
 	arbiter    *arbiter
 	rejections *rejections
-	clipboard  *throttle // from the target
+	detection  *detection // nil: nothing is detected
+	clipboard  *throttle  // from the target
 	names      *throttle
 	orphan     *time.Timer
 	grace      *time.Timer
+	idle       idle
+	linkLost   bool // the connection to the target is being made anew
+	held       *Freeze
+	question   *question // nil: nothing is asked
+	claim      Viewer    // who has control unless somebody has taken over; no ID: nobody
+	messages   []Message // not acknowledged, oldest first
+	watching   []joined  // those who watch another's session
+	announced  Ending    // from outside, by Announce
+	shown      Ending    // what viewers see of both
 }
 
 // New returns a Session that is connecting. Run begins it.
@@ -81,7 +102,9 @@ func New(cfg Config) (*Session, error) {
 		connected: make(chan struct{}), ending: make(chan struct{}), alone: make(chan struct{}),
 		status: Status{State: StateConnecting},
 	}
+	s.detection = newDetection(cfg.Detection, s.record, s.loop.post)
 	s.arbiter = newArbiter(cfg.Policy, cfg.Framebuffer.Size, s.record, s.queue)
+	s.arbiter.withheld = s.withheld
 	s.rejections = newRejections(s.record, s.loop.post)
 	s.clipboard = newThrottle(rate.NewLimiter(clipboardRate, clipboardBurst), s.loop.post)
 	s.names = newThrottle(rate.NewLimiter(rate.Every(nameInterval), nameBurst), s.loop.post)
@@ -101,8 +124,21 @@ func (s *Session) record(e recording.Event) error {
 	err := s.cfg.Recorder.Event(e)
 	if err != nil {
 		s.recorderFailed(err)
+		return err
 	}
-	return err
+	s.detected(e)
+	return nil
+}
+
+// Learned records what was found out about the session outside of it, such as text on its screen, and lets the rules see it.
+func (s *Session) Learned(events ...recording.Event) {
+	s.loop.post(func() {
+		for _, e := range events {
+			if s.record(e) != nil {
+				return
+			}
+		}
+	})
 }
 
 // recorderFailed freezes the session for good and ends it after the grace. What is shown from now on would not be
@@ -129,7 +165,7 @@ func (s *Session) setState(state State, end End) {
 	s.cfg.Observer.StatusChanged(s.status)
 }
 
-// freeze blocks input and stops the pictures of viewers.
+// freeze blocks input and stops the pictures of all viewers: there are no new ones, or they cannot be recorded.
 func (s *Session) freeze(end End) {
 	if s.isEnding() {
 		return
@@ -142,11 +178,14 @@ func (s *Session) freeze(end End) {
 }
 
 // end decides that the session ends. Only the first reason counts.
-func (s *Session) end(end End) {
+func (s *Session) end(end End) { s.endBy(Person{}, end) }
+
+// endBy is end by somebody.
+func (s *Session) endBy(by Person, end End) {
 	if s.isEnding() {
 		return
 	}
-	s.ended = end.filled()
+	s.ended, s.endedBy = end.filled(), by
 	s.arbiter.releaseAll()
 	s.log.Info("session ending", "code", s.ended.Code, "message", s.ended.Message)
 	close(s.ending)
@@ -161,38 +200,8 @@ func (s *Session) isEnding() bool {
 	}
 }
 
-// Terminate ends the session in good order. The first reason counts. It does not wait for the end.
-func (s *Session) Terminate(end End) { s.loop.post(func() { s.end(end) }) }
-
-// Freeze blocks input and stops the pictures, showing why, until Resume. It returns a Refusal unless the session is
-// active or frozen.
-func (s *Session) Freeze(ctx context.Context, end End) error {
-	return s.change(ctx, func() error {
-		switch {
-		case s.status.State == StateConnecting:
-			return RefusedConnecting
-		case s.unrecorded:
-			return nil // frozen, for a reason that counts more
-		}
-		s.freeze(end.filled())
-		return nil
-	})
-}
-
-// Resume lets a frozen session go on. It returns a Refusal when it cannot.
-func (s *Session) Resume(ctx context.Context) error {
-	return s.change(ctx, func() error {
-		switch {
-		case s.unrecorded:
-			return RefusedNotRecorded
-		case s.status.State == StateConnecting:
-			return RefusedConnecting
-		case s.status.State == StateFrozen:
-			return s.resume()
-		}
-		return nil
-	})
-}
+// Terminate ends the session in good order; by without a name is the gateway. The first reason counts. It does not wait for the end.
+func (s *Session) Terminate(by Person, end End) { s.loop.post(func() { s.endBy(by, end) }) }
 
 // resume takes input again and shows pictures again.
 func (s *Session) resume() error {
@@ -233,7 +242,7 @@ func (s *Session) Stats() Stats {
 	h := s.cfg.Hub.Stats()
 	return Stats{
 		Frames: h.Frames, Bytes: h.Bytes, FrameRate: float64(h.FPS), Bitrate: float64(h.BitsPerSecond),
-		InputEvents: s.inputs.Load(), RecordedBytes: s.cfg.Recorder.Bytes(), Viewers: int(s.watching.Load()),
+		InputEvents: s.inputs.Load(), RecordedBytes: s.cfg.Recorder.Bytes(), Viewers: int(s.viewing.Load()),
 	}
 }
 
@@ -250,6 +259,7 @@ func (s *Session) Connected(name string) {
 			s.door.SetName(name)
 		}
 		s.watchOrphan()
+		s.beginIdle()
 		size := s.status.Size
 		s.log.Info("session active", "width", size.X, "height", size.Y, "desktop_name", name)
 		close(s.connected)
@@ -259,7 +269,7 @@ func (s *Session) Connected(name string) {
 // ClipboardFromTarget implements desktop.Observer.
 func (s *Session) ClipboardFromTarget(text string) {
 	s.loop.post(func() {
-		if !s.cfg.Policy.ClipboardFromTarget {
+		if !s.arbiter.policy.ClipboardFromTarget {
 			s.rejections.note("", "clipboard", "Text may not be taken from this desktop.")
 			return
 		}
@@ -273,7 +283,7 @@ func (s *Session) ClipboardFromTarget(text string) {
 
 // passClipboard hands the target's text to the viewer in control, after it was recorded. Without one it goes nowhere.
 func (s *Session) passClipboard(text string) {
-	if s.status.State != StateActive || s.isEnding() || s.arbiter.holder.ID == "" {
+	if s.arbiter.holder.ID == "" || s.barred(s.arbiter.holder) != nil {
 		return
 	}
 	if s.record(recording.ClipboardEvent{
@@ -298,8 +308,18 @@ func (s *Session) Bell() {
 // LinkLost implements desktop.LinkObserver: the session is frozen until the connection to the target is there again.
 func (s *Session) LinkLost() {
 	s.loop.post(func() {
+		if s.status.State == StateConnecting || s.isEnding() {
+			return
+		}
+		s.linkLost = true
+		if s.question != nil {
+			s.question.act, s.question.Held = nil, false // what it would do to another session of the target nobody knows
+			s.showQuestion()
+		}
 		if s.status.State == StateActive {
 			s.freeze(NewEnd(EndTargetReconnecting, ""))
+		} else {
+			s.arbiter.releaseAll() // of a supervisor who acts in a frozen session
 		}
 	})
 }
@@ -307,7 +327,15 @@ func (s *Session) LinkLost() {
 // LinkRestored implements desktop.LinkObserver. A session that is frozen for another reason meanwhile stays so.
 func (s *Session) LinkRestored() {
 	s.loop.post(func() {
-		if !s.isEnding() && s.status.State == StateFrozen && s.status.End.Code == EndTargetReconnecting {
+		if s.isEnding() || !s.linkLost {
+			return
+		}
+		s.linkLost = false
+		switch {
+		case s.unrecorded:
+		case s.held != nil:
+			s.cfg.Hub.FreezeViewers(false) // those who may still see it
+		case s.status.State == StateFrozen:
 			_ = s.resume() // a recording that cannot go on has frozen the session again
 		}
 	})

@@ -13,28 +13,36 @@ func (s *Session) ViewerJoined(v Viewer) {
 		if s.viewerIndex(v.ID) >= 0 {
 			return
 		}
+		claims := v.Role == RoleControl
+		if s.status.Control.Viewer != "" {
+			v.Role = RoleView
+		}
 		s.viewers = append(s.viewers, v)
 		s.viewersChanged()
 		_ = s.record(recording.ViewerJoinEvent{Actor: v.Person.Name, Viewer: v.ID, Role: string(v.Role), Address: v.Address})
-		if v.Role == RoleControl {
-			s.takeControl(v)
+		s.beganWatching(v)
+		if claims {
+			s.claimed(v)
 		}
 	})
 }
 
-// RoleChanged tells that a viewer won or lost control.
+// RoleChanged tells that a viewer won or lost control, by its own door's rules. Who has taken over keeps it.
 func (s *Session) RoleChanged(v Viewer) {
 	s.loop.post(func() {
 		i := s.viewerIndex(v.ID)
-		if i < 0 || s.viewers[i].Role == v.Role {
+		over := s.status.Control.Viewer != ""
+		if i < 0 || (s.claim.ID == v.ID) == (v.Role == RoleControl) && (over || s.viewers[i].Role == v.Role) {
 			return
 		}
-		s.viewers[i].Role = v.Role
-		s.viewersChanged()
+		if !over {
+			s.viewers[i].Role = v.Role
+			s.viewersChanged()
+		}
 		if v.Role == RoleControl {
-			s.takeControl(v)
+			s.claimed(v)
 		} else {
-			s.dropControl(v)
+			s.unclaimed(v)
 		}
 	})
 }
@@ -47,10 +55,19 @@ func (s *Session) ViewerLeft(v Viewer, reason string) {
 			return
 		}
 		v = s.viewers[i]
-		s.dropControl(v)
 		s.viewers = slices.Delete(s.viewers, i, i+1)
+		if s.told {
+			s.viewersChanged()
+			s.checkAlone()
+			return
+		}
+		s.unclaimed(v)
+		if s.status.Control.Viewer == v.ID {
+			s.giveBack()
+		}
 		s.viewersChanged()
 		s.recordLeave(v, reason)
+		s.stoppedWatching(v)
 		s.checkAlone()
 	})
 }
@@ -64,11 +81,30 @@ func (s *Session) recordLeave(v Viewer, reason string) {
 	_ = s.record(recording.ViewerLeaveEvent{Actor: v.Person.Name, Viewer: v.ID, Role: string(v.Role), Reason: reason})
 }
 
+// claimed notes that v has control by its door. It is v's in fact unless somebody has taken over.
+func (s *Session) claimed(v Viewer) {
+	s.claim = v
+	if s.status.Control.Viewer == "" {
+		s.takeControl(v)
+	}
+}
+
+// unclaimed takes claimed back.
+func (s *Session) unclaimed(v Viewer) {
+	if s.claim.ID == v.ID {
+		s.claim = Viewer{}
+	}
+	if s.status.Control.Viewer != v.ID {
+		s.dropControl(v)
+	}
+}
+
 // takeControl makes v the one whose acts count. Whoever had control lets go first.
 func (s *Session) takeControl(v Viewer) {
 	s.dropControl(s.arbiter.holder)
 	s.arbiter.holder = v
 	_ = s.record(recording.ControlEvent{Actor: v.Person.Name, Action: "taken", Viewer: v.ID})
+	s.showQuestion()
 }
 
 // dropControl releases what v holds down and its control, if it has it.
@@ -79,6 +115,7 @@ func (s *Session) dropControl(v Viewer) {
 	s.arbiter.releaseAll()
 	s.arbiter.holder = Viewer{}
 	_ = s.record(recording.ControlEvent{Actor: v.Person.Name, Action: "released", Viewer: v.ID})
+	s.showQuestion()
 }
 
 // viewerIndex finds a viewer that has joined, or returns -1.
@@ -87,7 +124,7 @@ func (s *Session) viewerIndex(id string) int {
 }
 
 func (s *Session) viewersChanged() {
-	s.watching.Store(int64(len(s.viewers)))
+	s.viewing.Store(int64(len(s.viewers)))
 	s.cfg.Observer.ViewersChanged(slices.Clone(s.viewers))
 	s.watchOrphan()
 }

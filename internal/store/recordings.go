@@ -13,6 +13,7 @@ const (
 	RecordingUploading = "uploading" // the session is over; not all is in the store
 	RecordingSealed    = "sealed"    // complete and in the store
 	RecordingFailed    = "failed"    // nothing of it can be kept; Error says why
+	RecordingDeleted   = "deleted"   // its retention is over and all of it removed; its Custody says when and why
 )
 
 // Recording is the state of a session's recording.
@@ -30,30 +31,42 @@ type Recording struct {
 type RecordedSession struct {
 	Recording
 	Session Session
+	Review  Review
 }
 
 // Recordings is the table of recordings. A session has a row from the moment something was recorded.
-type Recordings struct{ db *sql.DB }
+type Recordings struct{ db conn }
 
 const recordingColumns = `recordings.session_id, recordings.state, bytes, duration_us, pending_files, error, sealed_by`
+
+// recordedColumns and recordedTables are what RecordedSession is made of.
+const (
+	recordedColumns = recordingColumns + `, COALESCE(recording_reviews.state, 'to_do'), COALESCE(reviewer_id, ''), COALESCE(reviewer_name, ''),
+		reviewed_at, ` + sessionColumns
+	recordedTables = `recordings JOIN sessions ON sessions.id = recordings.session_id
+		 LEFT JOIN recording_reviews ON recording_reviews.session_id = recordings.session_id`
+)
 
 // Get returns the recording of a session, or ErrNotFound.
 func (r *Recordings) Get(ctx context.Context, sessionID string) (RecordedSession, error) {
 	rec, err := scanRecorded(r.db.QueryRowContext(ctx,
-		`SELECT `+recordingColumns+`, `+sessionColumns+` FROM recordings JOIN sessions ON sessions.id = recordings.session_id
-		 WHERE recordings.session_id = $1`, sessionID))
+		`SELECT `+recordedColumns+` FROM `+recordedTables+` WHERE recordings.session_id = $1`, sessionID))
 	if err != nil {
 		return RecordedSession{}, fmt.Errorf("store: recording: %w", mapError(err))
 	}
 	return rec, nil
 }
 
-// List returns at most limit recordings, newest first, of sessions that started before the one of id before ("": from
-// the newest).
-func (r *Recordings) List(ctx context.Context, before string, limit int) ([]RecordedSession, error) {
-	rows, err := r.db.QueryContext(ctx,
-		`SELECT `+recordingColumns+`, `+sessionColumns+` FROM recordings JOIN sessions ON sessions.id = recordings.session_id
-		 WHERE ($1 = '' OR recordings.session_id < $1) ORDER BY recordings.session_id DESC LIMIT $2`, before, limit)
+// List returns the recordings of the sessions that f is about, newest first.
+func (r *Recordings) List(ctx context.Context, f SessionFilter) ([]RecordedSession, error) {
+	where, args := f.where()
+	if f.Review != "" {
+		args = append(args, f.Review)
+		where += fmt.Sprintf(` AND COALESCE(recording_reviews.state, 'to_do') = $%d`, len(args))
+	}
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(
+		`SELECT `+recordedColumns+` FROM `+recordedTables+`
+		 WHERE %s ORDER BY sessions.id DESC LIMIT %d`, where, f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list recordings: %w", err)
 	}
@@ -72,14 +85,14 @@ func (r *Recordings) List(ctx context.Context, before string, limit int) ([]Reco
 	return list, nil
 }
 
-// Put replaces everything about the recording of a session, or begins it. A sealed one is never changed.
+// Put replaces everything about the recording of a session, or begins it. A sealed one is never changed, nor a deleted one.
 func (r *Recordings) Put(ctx context.Context, rec Recording) error {
 	_, err := r.db.ExecContext(ctx,
 		`INSERT INTO recordings (session_id, state, bytes, duration_us, pending_files, error, sealed_by)
 		 VALUES ($1, $2, $3, $4, $5, $6, $7)
 		 ON CONFLICT (session_id) DO UPDATE SET state = excluded.state, bytes = excluded.bytes, duration_us = excluded.duration_us,
 			pending_files = excluded.pending_files, error = excluded.error, sealed_by = excluded.sealed_by
-		 WHERE recordings.state <> 'sealed'`,
+		 WHERE recordings.state NOT IN ('sealed', 'deleted')`,
 		rec.SessionID, rec.State, rec.Bytes, rec.Duration.Microseconds(), rec.PendingFiles, rec.Error, rec.SealedBy)
 	if err != nil {
 		return fmt.Errorf("store: put recording: %w", mapError(err))
@@ -114,9 +127,12 @@ func (r *Recordings) Unsealed(ctx context.Context) ([]Recording, error) {
 func scanRecorded(row interface{ Scan(...any) error }) (RecordedSession, error) {
 	var rec RecordedSession
 	var durationUS int64
+	var reviewed sql.NullInt64
 	session, err := scanSession(prefixed{row, []any{
 		&rec.SessionID, &rec.State, &rec.Bytes, &durationUS, &rec.PendingFiles, &rec.Error, &rec.SealedBy,
+		&rec.Review.State, &rec.Review.UserID, &rec.Review.UserName, &reviewed,
 	}})
+	rec.Review.At = timeOf(reviewed)
 	rec.Session, rec.Duration = session, time.Duration(durationUS)*time.Microsecond
 	return rec, err
 }

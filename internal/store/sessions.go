@@ -19,6 +19,8 @@ type Session struct {
 	TargetName     string
 	TargetProtocol string
 	TargetAddress  string
+	AccountID      string // of the target; empty in sessions before there were accounts
+	AccountName    string
 	ClientAddress  string
 	State          string // connecting, active, frozen, ended
 	StartedAt      time.Time
@@ -36,27 +38,20 @@ type Progress struct {
 	DesktopName   string
 }
 
-// SessionFilter says which sessions a list holds.
-type SessionFilter struct {
-	Running *bool  // nil: all
-	Before  string // only those that started before the session of this id; "": from the newest
-	Limit   int
-}
-
 // Sessions is the table of sessions.
-type Sessions struct{ db *sql.DB }
+type Sessions struct{ db conn }
 
-const sessionColumns = `sessions.id, user_id, user_name, target_id, target_name, target_protocol, target_address, client_address,
+const sessionColumns = `sessions.id, user_id, user_name, target_id, target_name, target_protocol, target_address, account_id, account_name, client_address,
 	sessions.state, started_at, ended_at, end_code, end_message, width, height, desktop_name`
 
 // Create adds a session, or returns ErrExists.
 func (r *Sessions) Create(ctx context.Context, s Session) error {
 	_, err := r.db.ExecContext(ctx,
 		`INSERT INTO sessions (id, user_id, user_name, target_id, target_name, target_protocol, target_address,
-			client_address, state, started_at, width, height, desktop_name)
-		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			account_id, account_name, client_address, state, started_at, width, height, desktop_name, search)
+		 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		s.ID, s.UserID, s.UserName, s.TargetID, s.TargetName, s.TargetProtocol, s.TargetAddress,
-		s.ClientAddress, s.State, toMicros(s.StartedAt), s.Width, s.Height, s.DesktopName)
+		s.AccountID, s.AccountName, s.ClientAddress, s.State, toMicros(s.StartedAt), s.Width, s.Height, s.DesktopName, s.searchText())
 	if err != nil {
 		return fmt.Errorf("store: create session: %w", mapError(err))
 	}
@@ -74,15 +69,9 @@ func (r *Sessions) Get(ctx context.Context, id string) (Session, error) {
 
 // List returns sessions, newest first.
 func (r *Sessions) List(ctx context.Context, f SessionFilter) ([]Session, error) {
-	query := `SELECT ` + sessionColumns + ` FROM sessions WHERE ($1 = '' OR id < $1)`
-	if f.Running != nil {
-		if *f.Running {
-			query += ` AND state <> 'ended'`
-		} else {
-			query += ` AND state = 'ended'`
-		}
-	}
-	rows, err := r.db.QueryContext(ctx, query+` ORDER BY id DESC LIMIT $2`, f.Before, f.Limit)
+	where, args := f.page()
+	rows, err := r.db.QueryContext(ctx, fmt.Sprintf(
+		`SELECT `+sessionColumns+` FROM sessions WHERE %s ORDER BY sessions.id DESC LIMIT %d`, where, f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list sessions: %w", err)
 	}
@@ -128,10 +117,31 @@ func scanSession(row interface{ Scan(...any) error }) (Session, error) {
 	var started int64
 	var ended sql.NullInt64
 	err := row.Scan(&s.ID, &s.UserID, &s.UserName, &s.TargetID, &s.TargetName, &s.TargetProtocol, &s.TargetAddress,
-		&s.ClientAddress, &s.State, &started, &ended, &s.EndCode, &s.EndMessage, &s.Width, &s.Height, &s.DesktopName)
+		&s.AccountID, &s.AccountName, &s.ClientAddress, &s.State, &started, &ended, &s.EndCode, &s.EndMessage, &s.Width, &s.Height, &s.DesktopName)
 	s.StartedAt = fromMicros(started)
 	if ended.Valid {
 		s.EndedAt = fromMicros(ended.Int64)
 	}
 	return s, err
+}
+
+// CountBefore returns how many sessions run of a person, on a target, or of that person there, where "" is any, and began before the
+// session of an id; "" counts all. Ids are in the order of beginnings.
+func (r *Sessions) CountBefore(ctx context.Context, userID, targetID, before string) (int, error) {
+	var n int
+	err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sessions WHERE state <> 'ended' AND ($1 = '' OR user_id = $1) AND ($2 = '' OR target_id = $2)
+		AND ($3 = '' OR id < $3)`, userID, targetID, before).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count sessions: %w", err)
+	}
+	return n, nil
+}
+
+// CountRunning returns how many sessions of a person run.
+func (r *Sessions) CountRunning(ctx context.Context, userID string) (int, error) {
+	var n int
+	if err := r.db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND state <> 'ended'`, userID).Scan(&n); err != nil {
+		return 0, fmt.Errorf("store: count sessions: %w", err)
+	}
+	return n, nil
 }

@@ -1,82 +1,108 @@
 // Package store keeps users, sign-ins, sessions and the state of their recordings in a SQL database.
 //
-// The database is SQLite through modernc.org/sqlite (no cgo). Statements and migrations are written in the SQL that
-// PostgreSQL understands too: numbered parameters, BIGINT times in µs, no vendor functions.
+// The database is SQLite through modernc.org/sqlite (no cgo), or PostgreSQL through pgx. Statements and migrations are
+// written in the SQL both understand: numbered parameters, BIGINT times in µs, flags that are 0 or 1, no vendor functions.
+// BYTEA is the one name both take for bytes. Text sorts by its bytes in both.
 //
-// Rows are plain structs. Who uses them declares the small interface it needs.
+// Rows are plain structs. Who uses them declares the small interface it needs. [Store.Tx] gives the same repositories
+// inside one transaction.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 	"time"
-
-	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What callers tell apart.
-var (
-	ErrNotFound = errors.New("store: not found")
-	ErrExists   = errors.New("store: exists already")
-)
-
-// maxConnections bounds the pool. SQLite has one writer at a time; the others wait for busyTimeout.
-const (
-	maxConnections = 8
-	busyTimeout    = 10 * time.Second
-)
-
-//go:embed migrations/*.sql
-var embedded embed.FS
-
-// Store is the database. Its fields are the repositories.
+// Store is the database, or one transaction of it. Its fields are the repositories.
 type Store struct {
 	Users           *Users
 	BrowserSessions *BrowserSessions
+	Groups          *Groups
+	APITokens       *APITokens
 	Sessions        *Sessions
 	Recordings      *Recordings
 	Certificates    *TargetCertificates
+	Targets         *Targets
+	Secrets         *Secrets
+	SecondFactors   *SecondFactors
+	Ceremonies      *Ceremonies
+	Audit           *Audit
+	Policies        *Policies
+	IdempotencyKeys *IdempotencyKeys
+	NativeTickets   *NativeTickets
 
-	db *sql.DB
+	AccessRequests *AccessRequests
+	AccessGrants   *AccessGrants
+	Notifications  *Notifications
+	Outbox         *Outbox
+	Reviews        *Reviews
+	RecordingNotes *RecordingNotes
+	Search         *Search
+
+	Custodies *Custodies
+	Exports   *ExportJobs
+	Leases    *Leases
+
+	DetectionRules *DetectionRules
+	Alerts         *Alerts
+
+	db     *sql.DB
+	tx     *sql.Tx // nil: the database itself
+	engine engine
 }
 
-// Open opens the SQLite file at path, creating it and its folder, and brings its schema up to date.
-func Open(ctx context.Context, path string) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	// The file holds password hashes: SQLite would create it readable for all.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+// Open opens the database at source and brings its schema up to date. source is a URL such as
+// postgres://user:password@host/database?sslmode=verify-full, or the path of a SQLite file, which is created with its
+// folder. No error quotes the password.
+func Open(ctx context.Context, source string) (*Store, error) {
+	kind := engineOf(source)
+	db, err := kind.open(source)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("store: open %s: %w", kind.describe(source), err)
 	}
-	f.Close()
-	db, err := sql.Open("sqlite", dsn(path))
-	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", path, err)
-	}
-	db.SetMaxOpenConns(maxConnections)
-	if err := migrate(ctx, db); err != nil {
+	if err := migrate(ctx, db, kind); err != nil {
 		db.Close()
-		return nil, fmt.Errorf("store: %s: %w", path, err)
+		return nil, fmt.Errorf("store: %s: %w", kind.describe(source), err)
 	}
-	return &Store{
-		Users:           &Users{db},
-		BrowserSessions: &BrowserSessions{db},
-		Sessions:        &Sessions{db},
-		Recordings:      &Recordings{db},
-		Certificates:    &TargetCertificates{db},
-		db:              db,
-	}, nil
+	s := repositories(db)
+	s.db, s.engine, s.Audit.db = db, kind, db
+	return s, nil
+}
+
+// repositories makes a Store that speaks to c.
+func repositories(c conn) *Store {
+	c = tidy{c}
+	s := &Store{
+		BrowserSessions: &BrowserSessions{c},
+		Sessions:        &Sessions{c},
+		Recordings:      &Recordings{c},
+		Certificates:    &TargetCertificates{c},
+		Targets:         &Targets{c},
+		Secrets:         &Secrets{c},
+		SecondFactors:   &SecondFactors{c},
+		Ceremonies:      &Ceremonies{c},
+		Audit:           &Audit{conn: c},
+		Policies:        &Policies{c},
+		IdempotencyKeys: &IdempotencyKeys{c},
+		NativeTickets:   &NativeTickets{c},
+
+		AccessRequests: &AccessRequests{c},
+		AccessGrants:   &AccessGrants{c},
+		Notifications:  &Notifications{c},
+		Outbox:         &Outbox{c},
+
+		Custodies: &Custodies{c},
+		Exports:   &ExportJobs{c},
+		Leases:    &Leases{c},
+
+		DetectionRules: &DetectionRules{c},
+	}
+	s.Alerts = &Alerts{c, s}
+	s.Reviews, s.RecordingNotes, s.Search = &Reviews{c, s}, &RecordingNotes{c, s}, &Search{c, s}
+	s.Users, s.Groups, s.APITokens = &Users{c, s}, &Groups{c, s}, &APITokens{c, s}
+	return s
 }
 
 // Close ends every connection.
@@ -84,55 +110,6 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.db.PingContext(ctx) }
-
-func dsn(path string) string {
-	q := url.Values{"_txlock": {"immediate"}}
-	for _, pragma := range []string{
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), // first: the others may have to wait
-		"journal_mode(WAL)",
-		"synchronous(FULL)", // an ended session stays ended after a power cut
-		"foreign_keys(1)",
-	} {
-		q.Add("_pragma", pragma)
-	}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	migrations, err := fs.Sub(embedded, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations)
-	if err != nil {
-		return fmt.Errorf("migrations: %w", err)
-	}
-	current, newest, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("schema version: %w", err)
-	}
-	if current > newest {
-		return fmt.Errorf("schema version %d is newer than %d, the newest this program knows", current, newest)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate from version %d to %d: %w", current, newest, err)
-	}
-	return nil
-}
-
-// mapError turns what the driver says into what callers tell apart.
-func mapError(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() {
-		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-			return fmt.Errorf("%w: %w", ErrExists, err)
-		}
-	}
-	return err
-}
 
 // one checks that a statement changed a row.
 func one(result sql.Result, err error) error {

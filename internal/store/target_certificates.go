@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 )
@@ -16,7 +15,7 @@ type TargetCertificate struct {
 }
 
 // TargetCertificates is the table of certificates trusted at first use.
-type TargetCertificates struct{ db *sql.DB }
+type TargetCertificates struct{ db conn }
 
 const certificateColumns = `target_id, fingerprint, first_seen, session_id`
 

@@ -1,128 +1,124 @@
-// Package target holds the desktops people may connect to. Their secrets stay in this package's values until the
-// worker that dials for one session gets them; they are never part of an answer, a log line or an error.
+// Package target holds the desktops people may connect to, and the accounts on them.
+//
+// They rest in the database, wherever they come from: the configuration file, `vitrine apply`, or the console. Those of
+// the file are brought in line with it at each start, and only the file changes them; their passwords stay in the memory of
+// the process and are never written down. Passwords given elsewhere are sealed (package vault), or are not here at all but
+// where a provider fetches them for one session (package credential). No answer, log line or error holds one.
 package target
 
 import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
 	"net"
-	"os"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/vitrine-psm/vitrine/internal/config"
 )
 
-// ErrNotFound is returned for an id that no target has.
-var ErrNotFound = errors.New("target: not found")
-
-// maxCABytes bounds a file of certification authorities.
-const maxCABytes = 1 << 20
-
 // Target is a desktop.
 type Target struct {
-	ID          string
+	ID          string // a slug
 	Name        string
 	Description string
 	Protocol    string
-	Address     string // host:port
-	Tags        []string
+	Address     string   // host:port
+	Tags        []string // sorted
 
-	Domain              string // of Username; rdp
-	Username            string
-	Password            config.Secret
 	TLS                 TLS
 	ViewOnly            bool
 	ClipboardToTarget   bool
 	ClipboardFromTarget bool
-
+	// Keys is how much of the keyboard is recorded; empty: as configured.
+	Keys config.Keys
 	// RDP is set for that protocol only.
 	RDP *config.RDP
+
+	Origin    string // one of store's
+	Revision  int64  // counts changes; a change names the one it is of
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	Accounts  []Account // by name
 }
 
 // TLS is how the target proves who it is. With Fingerprint set, only a certificate of that fingerprint is accepted; with
-// FirstUse and none known yet, whichever it shows; else its chain must verify for ServerName.
+// FirstUse and none known yet, whichever it shows; else its chain must verify for the target's ServerName.
 type TLS struct {
-	AllowPlaintext bool // none of this is asked for
-	ServerName     string
+	AllowPlaintext bool   // none of this is asked for
+	ServerName     string // empty: the host of the address
 	CAPEM          []byte // empty: the system's roots
 	Fingerprint    string // SHA-256, lower-case hex
 	FirstUse       bool   // the certificate shown first is stored as Fingerprint
 }
 
-// Repository is the list of targets from the configuration. It never changes.
-type Repository struct {
-	byID   map[string]Target
-	sorted []Target // by name
-}
-
-// NewRepository reads what the configuration refers to.
-func NewRepository(targets []config.Target) (*Repository, error) {
-	r := &Repository{byID: make(map[string]Target, len(targets))}
-	for _, c := range targets {
-		t, err := fromConfig(c)
-		if err != nil {
-			return nil, fmt.Errorf("target: %s: %w", c.ID, err)
+// NewTLS makes a TLS of what is written down. The error is an *InvalidError.
+func NewTLS(mode config.TLSMode, serverName string, ca []byte, fingerprint string) (TLS, error) {
+	c := &checker{}
+	only := func(of config.TLSMode, key string, set bool) {
+		if set && mode != of {
+			c.fail("tls."+key, "is only for mode %s, and the mode is %s", of, mode)
 		}
-		r.byID[t.ID] = t
-		r.sorted = append(r.sorted, t)
 	}
-	slices.SortFunc(r.sorted, func(a, b Target) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return r, nil
-}
-
-// List returns every target, by name.
-func (r *Repository) List(context.Context) ([]Target, error) { return slices.Clone(r.sorted), nil }
-
-// Get returns the target of that id, or ErrNotFound.
-func (r *Repository) Get(_ context.Context, id string) (Target, error) {
-	t, ok := r.byID[id]
-	if !ok {
-		return Target{}, ErrNotFound
+	only(config.TLSVerify, "server_name", serverName != "")
+	only(config.TLSVerify, "ca", len(ca) > 0)
+	only(config.TLSPin, "fingerprint", fingerprint != "")
+	t := TLS{ServerName: serverName}
+	if len(ca) > 0 {
+		t.CAPEM = ca
 	}
-	return t, nil
-}
-
-func fromConfig(c config.Target) (Target, error) {
-	t := Target{
-		ID: c.ID, Name: c.Name, Description: c.Description, Protocol: c.Protocol, Address: c.Address,
-		Tags: slices.Clone(c.Tags), Username: c.Username, Password: c.Password, ViewOnly: c.ViewOnly,
-		ClipboardToTarget: *c.Clipboard.ToTarget, ClipboardFromTarget: *c.Clipboard.FromTarget,
-		Domain: c.Domain, RDP: c.RDP,
-	}
-	if domain, name, ok := strings.Cut(c.Username, `\`); ok && c.Protocol == config.ProtocolRDP {
-		t.Domain, t.Username = domain, name
-	}
-	switch c.TLS.Mode {
+	switch mode {
 	case config.TLSOff:
-		t.TLS.AllowPlaintext = true
-		return t, nil
+		t.AllowPlaintext = true
 	case config.TLSFirstUse:
-		t.TLS.FirstUse = true
-		return t, nil
+		t.FirstUse = true
 	case config.TLSPin:
 		var err error
-		t.TLS.Fingerprint, err = config.ParseFingerprint(c.TLS.Fingerprint)
-		return t, err
-	}
-	if t.TLS.ServerName = c.TLS.ServerName; t.TLS.ServerName == "" {
-		host, _, err := net.SplitHostPort(c.Address)
-		if err != nil {
-			return Target{}, err
+		if t.Fingerprint, err = config.ParseFingerprint(fingerprint); err != nil {
+			c.fail("tls.fingerprint", "%v", err)
 		}
-		t.TLS.ServerName = host
+	case config.TLSVerify, "":
+	default:
+		c.fail("tls.mode", "%q is not one of verify, pin, first_use, off", clip(string(mode)))
 	}
-	if c.TLS.CAFile != "" {
-		pem, err := os.ReadFile(c.TLS.CAFile)
-		if err != nil {
-			return Target{}, err
-		}
-		if len(pem) > maxCABytes {
-			return Target{}, fmt.Errorf("%s holds %d bytes, more than %d", c.TLS.CAFile, len(pem), maxCABytes)
-		}
-		t.TLS.CAPEM = pem
+	return t, c.err()
+}
+
+// Mode is t as the configuration names it.
+func (t TLS) Mode() config.TLSMode {
+	switch {
+	case t.AllowPlaintext:
+		return config.TLSOff
+	case t.FirstUse:
+		return config.TLSFirstUse
+	case t.Fingerprint != "":
+		return config.TLSPin
 	}
-	return t, nil
+	return config.TLSVerify
+}
+
+// ServerName is the name a certificate must be for where its chain is verified; empty where it is not.
+func (t *Target) ServerName() string {
+	if t.TLS.ServerName != "" || t.TLS.Mode() != config.TLSVerify {
+		return t.TLS.ServerName
+	}
+	host, _, err := net.SplitHostPort(t.Address)
+	if err != nil {
+		return t.Address // no certificate is for that
+	}
+	return host
+}
+
+// Account returns the account of that name or id. With neither it is the only one there is.
+func (t *Target) Account(nameOrID string) (Account, error) {
+	switch {
+	case len(t.Accounts) == 0:
+		return Account{}, ErrNoAccount
+	case nameOrID == "" && len(t.Accounts) > 1:
+		return Account{}, ErrWhichAccount
+	case nameOrID == "":
+		return t.Accounts[0], nil
+	}
+	i := slices.IndexFunc(t.Accounts, func(a Account) bool { return a.ID == nameOrID || a.Name == nameOrID })
+	if i < 0 {
+		return Account{}, ErrUnknownAccount
+	}
+	return t.Accounts[i], nil
 }

@@ -89,16 +89,21 @@ func OpenBox(t TB, display string) *Process {
 // PaintWallpaper covers the screen with a picture of many colours, the same each time.
 func PaintWallpaper(t TB, x *X) {
 	t.Helper()
+	PaintRoot(t, x, Wallpaper(x.Size(t)))
+}
+
+// PaintRoot covers the screen, behind all windows, with a picture of its size.
+func PaintRoot(t TB, x *X, want *image.RGBA) {
+	t.Helper()
 	Require(t, "display")
-	size := x.Screenshot(t).Bounds().Size()
-	want, file := Wallpaper(size), filepath.Join(t.TempDir(), "wallpaper.png")
+	file := filepath.Join(t.TempDir(), "root.png")
 	if err := writePNG(file, want); err != nil {
 		t.Fatalf("testbed: %v", err)
 	}
 	// ImageMagick's display exits with 1 after painting a root window: the screen tells the truth.
 	_, failed := try(x.Display, "display", "-window", "root", file)
-	if at := size.Sub(image.Pt(1, 1)); x.Screenshot(t).RGBAAt(at.X, at.Y) != want.RGBAAt(at.X, at.Y) {
-		t.Fatalf("testbed: the wallpaper does not show: %v", failed)
+	if at := want.Rect.Max.Sub(image.Pt(1, 1)); x.Screenshot(t).RGBAAt(at.X, at.Y) != want.RGBAAt(at.X, at.Y) {
+		t.Fatalf("testbed: the picture does not show on %s: %v", x.Display, failed)
 	}
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -12,7 +13,10 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/rdpserver"
 	"github.com/vitrine-psm/vitrine/proxy/stream"
+	"github.com/vitrine-psm/vitrine/proxy/thumbnail"
+	"github.com/vitrine-psm/vitrine/proxy/watermark"
 	"github.com/vitrine-psm/vitrine/proxy/webrtcserver"
 )
 
@@ -20,8 +24,12 @@ import (
 type assembly struct {
 	session  *session.Session
 	recorder *recording.Recorder
-	door     *webrtcserver.Server
+	doors    doors
 	target   net.Conn
+
+	thumbnails *thumbnail.Renderer
+	screen     *screen               // nil: it is not read
+	watermark  func(context.Context) // brings it up to the minute until the context ends; nil: there is none
 }
 
 // startSize is the size of the picture until the target has told its own.
@@ -48,11 +56,15 @@ func assemble(o Options, in *inherited, req *workerpb.StartRequest, f *feed) (*a
 	if err != nil {
 		return nil, err
 	}
-	recorder, err := newRecorder(o, req, hub, origin, f)
+	thumbnails := thumbnail.New(fb)
+	recorder, err := newRecorder(o, req, hub, thumbnails, origin, f)
 	if err != nil {
 		return nil, err
 	}
-	a, err := join(o, in, req, fb, hub, recorder, f)
+	a, err := join(o, in, req, fb, hub, recorder, origin, f)
+	if err == nil {
+		a.thumbnails = thumbnails
+	}
 	if err != nil {
 		end := startEnd(err)
 		return nil, errors.Join(err, recorder.Seal(recording.EndReason{Code: string(end.Code), Message: end.Message}))
@@ -60,7 +72,7 @@ func assemble(o Options, in *inherited, req *workerpb.StartRequest, f *feed) (*a
 	return a, nil
 }
 
-func newRecorder(o Options, req *workerpb.StartRequest, hub *stream.Hub, origin time.Time, f *feed) (*recording.Recorder, error) {
+func newRecorder(o Options, req *workerpb.StartRequest, hub *stream.Hub, thumbnails *thumbnail.Renderer, origin time.Time, f *feed) (*recording.Recorder, error) {
 	target := req.GetTarget()
 	return recording.NewRecorder(o.Spool, recording.SessionInfo{
 		SessionID: req.GetSessionId(), StartedAt: origin, ClientAddress: req.GetClientAddress(), Recorder: "vitrine " + o.Version,
@@ -69,22 +81,32 @@ func newRecorder(o Options, req *workerpb.StartRequest, hub *stream.Hub, origin 
 	}, recording.Options{
 		Keys:         recording.KeyMode(req.GetRecording().GetKeys()),
 		MinFreeBytes: req.GetRecording().GetMinFreeBytes(), MaxSpoolBytes: req.GetRecording().GetMaxSpoolBytes(),
-		RequestIDR: hub.RequestIDR, OnClosed: f.fileClosed, Logger: o.Logger,
+		RequestIDR: hub.RequestIDR, OnClosed: f.fileClosed, Logger: o.Logger, Thumbnail: recorded(thumbnails, o.Logger),
 	})
 }
 
 // join makes the target and the browser's door and joins everything to a session.
 func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Framebuffer, hub *stream.Hub,
-	recorder *recording.Recorder, f *feed,
+	recorder *recording.Recorder, origin time.Time, f *feed,
 ) (*assembly, error) {
 	target := req.GetTarget()
+	watched, err := detection(req, origin, f)
+	if err != nil {
+		return nil, err
+	}
+	read := newScreen(req, fb, origin)
 	s, err := session.New(session.Config{
 		Framebuffer: fb, Hub: hub, Recorder: recorder, Observer: f, Logger: o.Logger,
 		Policy: session.Policy{
 			ViewOnly: target.GetViewOnly(), ClipboardToTarget: target.GetClipboardToTarget(), ClipboardFromTarget: target.GetClipboardFromTarget(),
 		},
+		Owner:         session.Person{ID: req.GetUser().GetId(), Name: req.GetUser().GetName()},
 		OrphanTimeout: time.Duration(req.GetOrphanTimeoutSeconds()) * time.Second,
+		IdleLimit:     time.Duration(req.GetLimits().GetIdleSeconds()) * time.Second,
+		IdleWarning:   time.Duration(req.GetLimits().GetWarningSeconds()) * time.Second,
 		Size:          image.Pt(int(req.GetWidth()), int(req.GetHeight())),
+		Detection:     watched,
+		Last:          read.last,
 	})
 	if err != nil {
 		return nil, err
@@ -97,9 +119,10 @@ func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Fram
 		return nil, err
 	}
 	_, resizable := source.(desktop.Resizer)
+	handler := &doorHandler{s: s}
 	door, err := webrtcserver.New(webrtcserver.Config{
 		Conn: in.media, TCPListener: in.mediaTCP, PublicAddresses: req.GetPublicAddresses(), Logger: o.Logger.With("component", "webrtc"),
-		Video: hub, Screen: fb, Handler: doorHandler{s}, Session: req.GetSessionId(), Resizable: resizable && !target.GetViewOnly(),
+		Video: hub, Screen: fb, Handler: handler, Session: req.GetSessionId(), Owner: req.GetUser().GetId(), Resizable: resizable && !target.GetViewOnly(),
 		Figures: func() webrtcserver.Figures {
 			stats := hub.Stats()
 			return webrtcserver.Figures{FrameRate: float64(stats.FPS), KilobitRate: float64(stats.BitsPerSecond) / 1000}
@@ -109,8 +132,29 @@ func join(o Options, in *inherited, req *workerpb.StartRequest, fb *desktop.Fram
 	if err != nil {
 		return nil, err
 	}
-	s.Attach(source, browserDoor{door})
-	return &assembly{s, recorder, door, in.target}, nil
+	all := doors{browser: browserDoor{door}}
+	all.native, err = rdpserver.NewServer(rdpserver.ServerConfig{
+		Framebuffer: fb, Video: hub, Handler: nativeHandler{s, door}, Logger: o.Logger.With("component", "native"),
+		Resizable: resizable && !target.GetViewOnly(), Owner: req.GetUser().GetId(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	handler.native = all.native
+	s.Attach(source, all)
+	a := &assembly{session: s, recorder: recorder, doors: all, target: in.target, screen: read}
+	if req.GetWatermark() {
+		mark, err := watermark.New(fb, req.GetUser().GetName(), req.GetSessionId())
+		if err != nil {
+			return nil, err
+		}
+		a.watermark = func(ctx context.Context) {
+			if err := mark.Run(ctx, fb); err != nil {
+				o.Logger.Error("watermark not brought up to date", "error", err)
+			}
+		}
+	}
+	return a, nil
 }
 
 // startEnd is the reason of a session that could not be put together.

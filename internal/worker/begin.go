@@ -22,6 +22,7 @@ func newSession(cfg *ManagerConfig, log *slog.Logger, req CreateRequest, p *proc
 		snapshot: Snapshot{ID: id, State: session.StateConnecting, StartedAt: time.Now(), PID: pid},
 	}
 	s.notify = newNotifier(cfg.Observer, id, s.Snapshot)
+	s.readsScreen = req.ReadScreen
 	s.firstUse.Store(req.Target.TLS.FirstUse && req.Target.TLS.Fingerprint == "")
 	if p.dial != nil {
 		s.redials = newRedials(p.dial, req.Target, s.log)
@@ -31,7 +32,7 @@ func newSession(cfg *ManagerConfig, log *slog.Logger, req CreateRequest, p *proc
 
 // begin gives the worker its session and returns when the desktop is there. When that fails the worker is gone.
 func (s *Session) begin(ctx context.Context, req CreateRequest) error {
-	response, err := s.client.Start(ctx, startRequest(s.cfg, req))
+	response, err := s.client.Start(ctx, startRequest(s.cfg, req), grpc.ForceCodecV2(newWipingCodec()))
 	if err != nil {
 		return s.giveUp(ctx, startFailureOf(ctx, err), err)
 	}
@@ -42,7 +43,7 @@ func (s *Session) begin(ctx context.Context, req CreateRequest) error {
 	case <-s.settled:
 	case <-ctx.Done():
 		end := cancelEnd(ctx)
-		if err := s.Terminate(context.WithoutCancel(ctx), end); err != nil {
+		if err := s.Terminate(context.WithoutCancel(ctx), session.Person{}, end); err != nil {
 			s.log.Warn("worker not told to end", "error", err)
 		}
 		<-s.done
@@ -96,20 +97,31 @@ func cancelEnd(ctx context.Context) session.End {
 // startRequest is what the worker must know. It holds the credentials: it goes over the control socket and nowhere else.
 func startRequest(cfg *ManagerConfig, req CreateRequest) *workerpb.StartRequest {
 	t := req.Target
+	keys := cfg.Keys
+	if req.Keys != "" {
+		keys = req.Keys
+	}
 	return &workerpb.StartRequest{
 		SessionId: req.SessionID, User: &workerpb.Person{Id: req.Person.ID, Name: req.Person.Name}, ClientAddress: req.ClientAddress,
 		Target: &workerpb.Target{
-			Id: t.ID, Name: t.Name, Protocol: t.Protocol, Address: t.Address, Username: t.Username, Password: t.Password.Reveal(),
+			Id: t.ID, Name: t.Name, Protocol: t.Protocol, Address: t.Address, Username: req.Credential.Username,
+			Password: req.Credential.Password.Reveal(), Domain: req.Credential.Domain,
 			Tls: &workerpb.TLS{
-				ServerName: t.TLS.ServerName, CaPem: t.TLS.CAPEM, Fingerprint: t.TLS.Fingerprint, FirstUse: t.TLS.FirstUse,
+				ServerName: t.ServerName(), CaPem: t.TLS.CAPEM, Fingerprint: t.TLS.Fingerprint, FirstUse: t.TLS.FirstUse,
 			},
 			AllowPlaintext: t.TLS.AllowPlaintext, ViewOnly: t.ViewOnly,
 			ClipboardToTarget: t.ClipboardToTarget, ClipboardFromTarget: t.ClipboardFromTarget,
-			Domain: t.Domain, Rdp: rdpRequest(cfg, req),
+			Rdp: rdpRequest(cfg, req),
 		},
 		PublicAddresses: cfg.PublicAddresses, Width: uint32(max(req.Size.X, 0)), Height: uint32(max(req.Size.Y, 0)),
 		Encoding:             &workerpb.Encoding{FrameRate: uint32(cfg.FrameRate), MaxBitrate: uint32(cfg.MaxBitrate)},
-		Recording:            &workerpb.RecordingOptions{Keys: string(cfg.Keys), MinFreeBytes: cfg.MinFree, MaxSpoolBytes: cfg.MaxSpool},
+		Recording:            &workerpb.RecordingOptions{Keys: string(keys), MinFreeBytes: cfg.MinFree, MaxSpoolBytes: cfg.MaxSpool},
 		OrphanTimeoutSeconds: uint32(cfg.OrphanTimeout / time.Second),
+		Watermark:            req.Watermark,
+		ReadScreen:           req.ReadScreen,
+		Detection:            req.Detection,
+		AnswerSeconds:        uint32(req.AnswerLimit / time.Second),
+		Unanswered:           string(req.Unanswered),
+		Limits:               &workerpb.Limits{IdleSeconds: uint32(req.IdleLimit / time.Second), WarningSeconds: uint32(req.EndWarning / time.Second)},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -13,6 +14,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/worker/sandbox"
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
+	"github.com/vitrine-psm/vitrine/proxy/rdpserver"
 	"github.com/vitrine-psm/vitrine/proxy/webrtcserver"
 )
 
@@ -24,6 +26,9 @@ type control struct {
 	in    *inherited
 	feed  *feed
 	begun chan *assembly // capacity 1: from Start to Main
+	over  chan struct{}  // closed when the session has ended
+	// natives are connections of native clients that wait to be let in; nil: there are none.
+	natives *natives
 
 	mu       sync.Mutex
 	started  bool
@@ -33,7 +38,11 @@ type control struct {
 }
 
 func newControl(o Options, in *inherited) *control {
-	return &control{opts: o, in: in, feed: newFeed(), begun: make(chan *assembly, 1)}
+	c := &control{opts: o, in: in, feed: newFeed(), begun: make(chan *assembly, 1), over: make(chan struct{})}
+	if in.native != nil {
+		c.natives = newNatives(in.native)
+	}
+	return c
 }
 
 // Start implements workerpb.WorkerServer.
@@ -146,9 +155,9 @@ func (c *control) Offer(ctx context.Context, req *workerpb.OfferRequest) (*worke
 	if err != nil {
 		return nil, err
 	}
-	answer, err := a.door.Offer(ctx, webrtcserver.Offer{
+	answer, err := a.doors.offer(ctx, webrtcserver.Offer{
 		Person: webrtcserver.Person{ID: req.GetPerson().GetId(), Name: req.GetPerson().GetName()},
-		Role:   webrtcserver.Role(req.GetRole()), ClientAddress: req.GetClientAddress(), SDP: req.GetSdp(),
+		Role:   webrtcserver.Role(req.GetRole()), ClientAddress: req.GetClientAddress(), SDP: req.GetSdp(), Announced: req.GetAnnounced(),
 	})
 	if err != nil {
 		return nil, doorFailure(err)
@@ -162,7 +171,7 @@ func (c *control) AddCandidates(_ context.Context, req *workerpb.AddCandidatesRe
 	if err != nil {
 		return nil, err
 	}
-	if err := a.door.AddCandidates(req.GetViewerId(), req.GetFragment()); err != nil {
+	if err := a.doors.browser.AddCandidates(req.GetViewerId(), req.GetFragment()); err != nil {
 		return nil, doorFailure(err)
 	}
 	return &workerpb.AddCandidatesResponse{}, nil
@@ -174,7 +183,7 @@ func (c *control) CloseViewer(_ context.Context, req *workerpb.CloseViewerReques
 	if err != nil {
 		return nil, err
 	}
-	if err := a.door.CloseViewer(req.GetViewerId(), req.GetReason()); err != nil {
+	if err := a.doors.closeViewer(req.GetViewerId(), req.GetReason()); err != nil {
 		return nil, doorFailure(err)
 	}
 	return &workerpb.CloseViewerResponse{}, nil
@@ -186,8 +195,78 @@ func (c *control) Terminate(_ context.Context, req *workerpb.TerminateRequest) (
 	if err != nil {
 		return nil, err
 	}
-	a.session.Terminate(session.End{Code: session.EndCode(req.GetCode()), Message: req.GetMessage()})
+	a.session.Terminate(personOf(req.GetBy()), session.End{Code: session.EndCode(req.GetCode()), Message: req.GetMessage()})
 	return &workerpb.TerminateResponse{}, nil
+}
+
+// Notify implements workerpb.WorkerServer.
+func (c *control) Notify(ctx context.Context, req *workerpb.NotifyRequest) (*workerpb.NotifyResponse, error) {
+	a, err := c.running()
+	if err != nil {
+		return nil, err
+	}
+	var e session.Ending
+	switch req.GetKind() {
+	case notifyEnding:
+		e.End = session.End{Code: session.EndCode(req.GetCode()), Message: req.GetText()}
+		e.Deadline = time.Now().Add(time.Duration(req.GetRemainingMs()) * time.Millisecond)
+	case notifyClear:
+	default:
+		return nil, status.Errorf(codes.InvalidArgument, "kind %q of notice is not known", req.GetKind())
+	}
+	if err := a.session.Announce(ctx, e); err != nil {
+		return nil, sessionFailure(err)
+	}
+	return &workerpb.NotifyResponse{}, nil
+}
+
+// Kinds of notices.
+const (
+	notifyEnding = "ending"
+	notifyClear  = "clear"
+)
+
+// Permit implements workerpb.WorkerServer.
+func (c *control) Permit(ctx context.Context, req *workerpb.PermitRequest) (*workerpb.PermitResponse, error) {
+	a, err := c.running()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.session.Permit(ctx, req.GetClipboardToTarget(), req.GetClipboardFromTarget()); err != nil {
+		return nil, sessionFailure(err)
+	}
+	return &workerpb.PermitResponse{}, nil
+}
+
+// SetRules implements workerpb.WorkerServer.
+func (c *control) SetRules(ctx context.Context, req *workerpb.SetRulesRequest) (*workerpb.SetRulesResponse, error) {
+	a, err := c.running()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := rulesIn(req.GetDetection())
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	if err := a.session.SetRules(ctx, rules); err != nil {
+		return nil, sessionFailure(err)
+	}
+	return &workerpb.SetRulesResponse{}, nil
+}
+
+// sessionFailure is an error of a session's own methods in gRPC's words. Session.callError reads it back.
+func sessionFailure(err error) error {
+	if errors.Is(err, session.RefusedEnded) {
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	if r, ok := errors.AsType[session.Refusal](err); ok && r.Code() != "" {
+		s := status.New(codes.Aborted, r.Error())
+		if detailed, err := s.WithDetails(&workerpb.Refused{Code: r.Code(), Message: r.Error()}); err == nil {
+			s = detailed
+		}
+		return s.Err()
+	}
+	return status.FromContextError(err).Err()
 }
 
 // doorCodes are the door's errors in gRPC's words. Session.callError reads them back.
@@ -201,6 +280,11 @@ var doorCodes = []struct {
 	{webrtcserver.ErrControlTaken, codes.FailedPrecondition},
 	{webrtcserver.ErrUnknownViewer, codes.NotFound},
 	{webrtcserver.ErrClosed, codes.Unavailable},
+	{rdpserver.ErrState, codes.InvalidArgument},
+	{rdpserver.ErrTooManyViewers, codes.ResourceExhausted},
+	{rdpserver.ErrControlTaken, codes.FailedPrecondition},
+	{rdpserver.ErrUnknownViewer, codes.NotFound},
+	{rdpserver.ErrClosed, codes.Unavailable},
 	{context.Canceled, codes.Canceled},
 	{context.DeadlineExceeded, codes.DeadlineExceeded},
 }

@@ -22,6 +22,8 @@ var (
 	ErrOffer = errors.New("worker: unusable offer")
 	// ErrFragment: the candidates cannot be read.
 	ErrFragment = errors.New("worker: unusable candidates")
+	// ErrRules: rules of detection cannot be used.
+	ErrRules = errors.New("worker: unusable rules")
 	// ErrTooManyViewers: the session is full.
 	ErrTooManyViewers = errors.New("worker: too many viewers")
 	// ErrControlTaken: another person has control.
@@ -29,6 +31,11 @@ var (
 	// ErrUnknownViewer: the session has no viewer of that id.
 	ErrUnknownViewer = errors.New("worker: unknown viewer")
 )
+
+// RefusedError is what a session refused a supervisor. Code is session.Refusal's, Message a sentence for people.
+type RefusedError struct{ Code, Message string }
+
+func (e *RefusedError) Error() string { return fmt.Sprintf("worker: %s: %s", e.Code, e.Message) }
 
 // EndError is why a session could not be started: the code and the sentence for people are those of End, and the same as
 // in the recording if there is one. Err, if any, is for the log.

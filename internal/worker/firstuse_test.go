@@ -61,12 +61,12 @@ func TestFirstUse(t *testing.T) {
 		return r.trusted[s.ID()]
 	}
 	eventually(t, "nobody is told of the certificate", func() bool { return len(trusted()) > 0 })
-	require.NoError(t, s.Terminate(t.Context(), session.NewEnd(session.EndTerminated, "")))
+	require.NoError(t, s.Terminate(t.Context(), session.Person{}, session.NewEnd(session.EndTerminated, "")))
 	r.gone(s)
 	require.Equal(t, []string{fingerprint}, trusted())
 
 	s = r.create(address, firstUse(fingerprint))
-	require.NoError(t, s.Terminate(t.Context(), session.NewEnd(session.EndTerminated, "")))
+	require.NoError(t, s.Terminate(t.Context(), session.Person{}, session.NewEnd(session.EndTerminated, "")))
 	r.gone(s)
 	require.Empty(t, trusted(), "a pin is no first use")
 

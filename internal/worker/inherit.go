@@ -15,6 +15,7 @@ const (
 	fdMedia
 	fdMediaTCP
 	fdDial
+	fdNative
 )
 
 // inherited is what a worker may use.
@@ -24,10 +25,11 @@ type inherited struct {
 	media    net.PacketConn
 	mediaTCP net.Listener  // nil: none
 	dial     *net.UnixConn // nil: none
+	native   *net.UnixConn // nil: none
 }
 
 // inherit takes the descriptors over.
-func inherit(mediaTCP, dial bool) (*inherited, error) {
+func inherit(mediaTCP, dial, native bool) (*inherited, error) {
 	in := &inherited{}
 	control, err := fileConn(fdControl, "control")
 	if err == nil {
@@ -45,20 +47,29 @@ func inherit(mediaTCP, dial bool) (*inherited, error) {
 		f.Close()
 	}
 	if err == nil && dial {
-		var conn net.Conn
-		if conn, err = fileConn(fdDial, "dial"); err == nil {
-			var ok bool
-			if in.dial, ok = conn.(*net.UnixConn); !ok {
-				conn.Close()
-				err = errors.New("the dial socket is of another kind")
-			}
-		}
+		in.dial, err = unixConn(fdDial, "dial")
+	}
+	if err == nil && native {
+		in.native, err = unixConn(fdNative, "native")
 	}
 	if err != nil {
 		in.close()
 		return nil, fmt.Errorf("worker: inherited descriptors: %w (a worker is started by serve)", err)
 	}
 	return in, nil
+}
+
+func unixConn(fd uintptr, name string) (*net.UnixConn, error) {
+	conn, err := fileConn(fd, name)
+	if err != nil {
+		return nil, err
+	}
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("the %s socket is of another kind", name)
+	}
+	return u, nil
 }
 
 func fileConn(fd uintptr, name string) (net.Conn, error) {
@@ -86,6 +97,9 @@ func (in *inherited) close() {
 	}
 	if in.dial != nil {
 		in.dial.Close()
+	}
+	if in.native != nil {
+		in.native.Close()
 	}
 }
 

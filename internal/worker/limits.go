@@ -1,11 +1,15 @@
 package worker
 
-import "time"
+import (
+	"time"
+
+	"github.com/vitrine-psm/vitrine/internal/ocr"
+)
 
 // Caps of the control protocol.
 const (
-	// maxRequestBytes bounds a request to the worker: certificate authorities of 1 MiB in Start, offers of 64 KiB.
-	maxRequestBytes = 2 << 20
+	// maxRequestBytes bounds a request to the worker: certificate authorities and rules of detection of 1 MiB each in Start, offers of 64 KiB.
+	maxRequestBytes = 4 << 20
 	// maxResponseBytes bounds what serve takes from a worker, which may have been taken over: an SDP answer, a list of viewers.
 	maxResponseBytes = 256 << 10
 	// controlWindow is what either side of the control socket takes unread, in bytes. It is fixed: gRPC's estimate of a better
@@ -14,6 +18,8 @@ const (
 	// maxFeedFiles bounds the names of closed files that wait to be told. Full: the oldest is forgotten, and the uploader
 	// finds it by looking.
 	maxFeedFiles = 1024
+	// maxFeedAlerts bounds the alerts that wait to be told, on either side. Full: the oldest is forgotten.
+	maxFeedAlerts = 256
 	// maxLogLine bounds a line of a worker's log in bytes; longer ones are cut.
 	maxLogLine = 8 << 10
 	// logRate and logBurst bound the lines a second that are passed on of one worker's log. The burst has room for the
@@ -21,10 +27,27 @@ const (
 	logRate, logBurst = 50, 1000
 	// maxTextBytes bounds the texts a worker reports: names, reasons.
 	maxTextBytes = 4 << 10
+	// maxAskedRules bounds the rules of a question that a worker tells of.
+	maxAskedRules = 8
+	// maxMomentUS bounds the moments a worker reports: a year.
+	maxMomentUS = 365 * 24 * 3600 * 1_000_000
 	// maxViewers bounds the viewers a worker reports.
 	maxViewers = 256
 	// maxPublicAddresses bounds the addresses in ICE candidates.
 	maxPublicAddresses = 16
+)
+
+// Reading the screen.
+const (
+	// maxScreenBytes bounds what serve takes of a worker's screen at once: the pixels, and 32 bytes a picture.
+	maxScreenBytes = ocr.MaxPixels + 32*ocr.MaxPictures
+	// longestScreenPause is how long a session's screen is left alone after failures.
+	longestScreenPause = 30 * time.Second
+	// maxScreenText bounds the text of one event in bytes, but for its last line.
+	maxScreenText = 8 << 10
+	// maxRecentLines bounds the lines known to be recorded, and screenForget is how long each is after it was seen last.
+	maxRecentLines = 4096
+	screenForget   = 2 * time.Minute
 )
 
 // Times of the worker.

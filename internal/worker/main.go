@@ -25,6 +25,7 @@ type Options struct {
 	Sandbox  sandbox.Mode
 	MediaTCP bool // descriptor 6 is a listener
 	Dial     bool // descriptor 7 is the dial socket
+	Native   bool // descriptor 8 is the native socket
 	Version  string
 	Logger   *slog.Logger
 }
@@ -37,7 +38,7 @@ func Main(ctx context.Context, o Options) error {
 	tune()
 	// Standard error is a pipe to serve. When serve is gone, writing a log line must not be what ends the worker.
 	signal.Ignore(syscall.SIGPIPE)
-	in, err := inherit(o.MediaTCP, o.Dial)
+	in, err := inherit(o.MediaTCP, o.Dial, o.Native)
 	if err != nil {
 		return err
 	}
@@ -85,16 +86,25 @@ func (c *control) run(ctx context.Context, a *assembly) {
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	over := make(chan struct{})
+	if a.watermark != nil {
+		wg.Go(func() { a.watermark(ctx) })
+	}
+	if c.natives != nil {
+		wg.Go(func() { c.natives.run(ctx) })
+	}
+	if a.screen != nil {
+		wg.Go(func() { a.screen.watcher.Run(ctx) })
+	}
 	wg.Go(func() {
 		select {
 		case <-c.in.control.gone:
-			a.session.Terminate(session.NewEnd(session.EndServeGone, ""))
-		case <-over:
+			a.session.Terminate(session.Person{}, session.NewEnd(session.EndServeGone, ""))
+		case <-c.over:
 		}
 	})
 	a.session.Run(ctx, a.target)
-	close(over)
+	close(c.over)
+	cancel()
 	wg.Wait()
 	c.feed.statsChanged(a.session.Stats())
 	c.feed.close()

@@ -54,6 +54,10 @@ type ManagerConfig struct {
 	// PingInterval and PingTimeout are the watchdog's; zero is 2 s and 6 s.
 	PingInterval, PingTimeout time.Duration
 
+	// Screens reads text on the screens of sessions that want it, of each at most once in ScreenInterval; nil: no session may want it.
+	Screens        ScreenReader
+	ScreenInterval time.Duration
+
 	Sandbox  sandbox.Mode // empty: best effort
 	LogLevel slog.Level   // of workers
 	Observer Observer
@@ -123,8 +127,21 @@ type CreateRequest struct {
 	SessionID     string
 	Person        session.Person
 	Target        target.Target
+	Credential    target.Credential
 	ClientAddress string
 	Size          image.Point // wished; zero: the target's own
+	// Keys, when not empty, takes the place of ManagerConfig's.
+	Keys recording.KeyMode
+	// IdleLimit ends the session without input; zero: not. EndWarning before it, people are warned. Both are told in whole
+	// seconds.
+	IdleLimit, EndWarning time.Duration
+	Watermark             bool // person, time and session id are drawn into the picture
+	ReadScreen            bool // text on the screen is read
+	// Detection is the rules that are tried and their lists, a detect.File in JSON; empty: nothing is detected.
+	Detection []byte
+	// AnswerLimit is how long a rule that asks why waits, and Unanswered what happens then; zero: for ever. It is told in whole seconds.
+	AnswerLimit time.Duration
+	Unanswered  session.Unanswered
 
 	ticket *kerberos.Ticket // nil: none is needed
 }
@@ -190,7 +207,7 @@ func (m *Manager) launch(ctx context.Context, req *CreateRequest) (*Session, err
 		m.log.Warn("target not reached", "session_id", req.SessionID, "target_id", req.Target.ID, "error", err)
 		return nil, err
 	}
-	if req.ticket, err = obtainTicket(ctx, req.Target); err != nil {
+	if req.ticket, err = obtainTicket(ctx, req.Target, req.Credential); err != nil {
 		conn.Close()
 		m.log.Warn("no ticket for the target", "session_id", req.SessionID, "target_id", req.Target.ID, "error", err)
 		return nil, err
@@ -247,6 +264,7 @@ func (m *Manager) start(req CreateRequest, spawn func(args []string) (*process, 
 	if mayDial(req.Target) {
 		args = append(args, "--dial")
 	}
+	args = append(args, "--native")
 	p, err := spawn(args)
 	if err != nil {
 		return nil, endError(session.EndInternal, "", errors.Join(err, os.Remove(folder)))
@@ -298,7 +316,7 @@ func (m *Manager) Shutdown(ctx context.Context) error {
 	for _, s := range all {
 		if s != nil {
 			told.Go(func() {
-				if err := s.Terminate(ctx, session.NewEnd(session.EndShutdown, "")); err != nil {
+				if err := s.Terminate(ctx, session.Person{}, session.NewEnd(session.EndShutdown, "")); err != nil {
 					s.log.Warn("worker not told to end", "error", err)
 				}
 			})

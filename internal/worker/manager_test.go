@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
+	"image/jpeg"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +21,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/config"
 	"github.com/vitrine-psm/vitrine/internal/demotarget"
 	"github.com/vitrine-psm/vitrine/internal/session"
+	"github.com/vitrine-psm/vitrine/internal/target"
 )
 
 // TestSession is a session from its beginning to its end.
@@ -45,7 +48,22 @@ func TestSession(t *testing.T) {
 		return stats.Frames > 0 && stats.InputEvents == 2 && stats.RecordedBytes > 0
 	})
 
-	require.NoError(t, s.Terminate(t.Context(), session.End{Code: session.EndUserDisconnected, Message: "alice disconnected."}))
+	small, serial, err := s.Thumbnail(t.Context(), 0)
+	require.NoError(t, err)
+	img, err := jpeg.Decode(bytes.NewReader(small))
+	require.NoError(t, err)
+	require.Equal(t, image.Pt(320, 180), img.Bounds().Size())
+	small, again, err := s.Thumbnail(t.Context(), serial)
+	require.NoError(t, err)
+	require.Empty(t, small, "nothing was drawn since")
+	require.Equal(t, serial, again)
+	d.paint()
+	eventually(t, "a change makes no other thumbnail", func() bool {
+		small, again, err = s.Thumbnail(t.Context(), serial)
+		return err == nil && len(small) > 0 && again != serial
+	})
+
+	require.NoError(t, s.Terminate(t.Context(), session.Person{}, session.End{Code: session.EndUserDisconnected, Message: "alice disconnected."}))
 	require.Equal(t, session.End{Code: session.EndUserDisconnected, Message: "alice disconnected."}, r.gone(s))
 	eventually(t, "the viewer did not hear the end", b.heard("ended user_disconnected"))
 	code, by := r.manifest(s.ID())
@@ -57,6 +75,7 @@ func TestSession(t *testing.T) {
 	defer r.mu.Unlock()
 	require.Contains(t, r.files[s.ID()], "manifest.json")
 	require.Contains(t, r.files[s.ID()], "seg-000000.m4s")
+	require.Contains(t, r.files[s.ID()], "thumb-000000.jpg")
 }
 
 // TestTwoSessions: one worker dies, and nobody else notices.
@@ -86,7 +105,7 @@ func TestTwoSessions(t *testing.T) {
 	// What the dead worker recorded is there for the uploader to seal.
 	require.FileExists(t, segment)
 	require.NoFileExists(t, filepath.Join(r.spool, s1.ID(), "manifest.json"))
-	require.ErrorIs(t, s1.Terminate(t.Context(), session.End{}), nil)
+	require.ErrorIs(t, s1.Terminate(t.Context(), session.Person{}, session.End{}), nil)
 	_, err := s1.Offer(t.Context(), Offer{SDP: "v=0"})
 	require.ErrorIs(t, err, ErrEnded)
 }
@@ -238,7 +257,7 @@ func TestNoSession(t *testing.T) {
 			}
 			r := newRig(t, change)
 			req := request(address)
-			req.Target.Password = config.NewSecret("hunter2-not-this-one")
+			req.Credential.Password = target.NewPassword([]byte("hunter2-not-this-one"))
 			if c.request != nil {
 				c.request(&req)
 			}
@@ -259,7 +278,7 @@ func TestNoSession(t *testing.T) {
 				r.mu.Unlock()
 				require.NoDirExists(t, filepath.Join(r.spool, req.SessionID))
 			}
-			require.NotContains(t, end.Error()+end.Message+r.log.String(), req.Target.Password.Reveal())
+			require.NotContains(t, end.Error()+end.Message+r.log.String(), string(req.Credential.Password.Reveal()))
 		})
 	}
 }

@@ -17,6 +17,10 @@ type Observer interface {
 	// CertificateTrusted tells which certificate the session's target has shown and was taken at first use, once the session
 	// is active.
 	CertificateTrusted(id, fingerprint string)
+	// AlertRaised tells of a rule of detection that fits. A call may be lost when there are very many.
+	AlertRaised(id string, a Alert)
+	// Justified tells what became of a rule's question why, after the alert. A call may be lost when there are very many.
+	Justified(id string, j Justification)
 	// SessionEnded is called last, once for each session whose worker was started, when that worker is gone. What it left
 	// in the spool belongs to serve from now on.
 	SessionEnded(id string, end session.End)
@@ -31,8 +35,10 @@ type notifier struct {
 
 	mu      sync.Mutex
 	changed bool
-	trusted string   // fingerprint; empty: none
-	files   []string // at most maxFeedFiles
+	trusted string          // fingerprint; empty: none
+	files   []string        // at most maxFeedFiles
+	alerts  []Alert         // at most maxFeedAlerts
+	answers []Justification // at most maxFeedAlerts
 	end     *session.End
 }
 
@@ -63,6 +69,24 @@ func (n *notifier) fileClosed(name string) {
 
 func (n *notifier) certificateTrusted(fingerprint string) { n.note(func() { n.trusted = fingerprint }) }
 
+func (n *notifier) alertRaised(a Alert) {
+	n.note(func() {
+		if len(n.alerts) == maxFeedAlerts {
+			n.alerts = n.alerts[1:]
+		}
+		n.alerts = append(n.alerts, a)
+	})
+}
+
+func (n *notifier) justified(j Justification) {
+	n.note(func() {
+		if len(n.answers) == maxFeedAlerts {
+			n.answers = n.answers[1:]
+		}
+		n.answers = append(n.answers, j)
+	})
+}
+
 // sessionEnded is the last word.
 func (n *notifier) sessionEnded(end session.End) { n.note(func() { n.end = &end }) }
 
@@ -70,14 +94,20 @@ func (n *notifier) sessionEnded(end session.End) { n.note(func() { n.end = &end 
 func (n *notifier) run() {
 	for range n.wake {
 		n.mu.Lock()
-		changed, trusted, files, end := n.changed, n.trusted, n.files, n.end
-		n.changed, n.trusted, n.files = false, "", nil
+		changed, trusted, files, alerts, answers, end := n.changed, n.trusted, n.files, n.alerts, n.answers, n.end
+		n.changed, n.trusted, n.files, n.alerts, n.answers = false, "", nil, nil, nil
 		n.mu.Unlock()
 		if trusted != "" {
 			n.observer.CertificateTrusted(n.id, trusted)
 		}
 		if changed {
 			n.observer.SessionChanged(n.snapshot())
+		}
+		for _, a := range alerts {
+			n.observer.AlertRaised(n.id, a)
+		}
+		for _, j := range answers {
+			n.observer.Justified(n.id, j)
 		}
 		for _, name := range files {
 			n.observer.FileClosed(n.id, name)

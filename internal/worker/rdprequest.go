@@ -44,7 +44,7 @@ func rdpRequest(cfg *ManagerConfig, req CreateRequest) *workerpb.RDP {
 
 // obtainTicket gets the Kerberos ticket for a target that is configured to have one, for workers reach no KDC; nil for
 // others. An error is an *EndError.
-func obtainTicket(ctx context.Context, t target.Target) (*kerberos.Ticket, error) {
+func obtainTicket(ctx context.Context, t target.Target, c target.Credential) (*kerberos.Ticket, error) {
 	if t.RDP == nil || t.RDP.Kerberos == nil {
 		return nil, nil
 	}
@@ -58,7 +58,7 @@ func obtainTicket(ctx context.Context, t target.Target) (*kerberos.Ticket, error
 		spn = "TERMSRV/" + host
 	}
 	ticket, err := kerberos.Obtain(ctx, kerberos.Config{
-		Realm: k.Realm, KDCs: k.KDCs, Username: t.Username, Password: desktop.Secret(t.Password.Reveal()), SPN: spn,
+		Realm: k.Realm, KDCs: k.KDCs, Username: c.Username, Password: desktop.Secret(c.Password.Reveal()), SPN: spn,
 	})
 	if err != nil {
 		return nil, ticketFailure(ctx, spn, err)

@@ -204,7 +204,7 @@ func redialLockedIn(args []string) int {
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
-	in, err := inherit(false, true)
+	in, err := inherit(false, true, false)
 	if err != nil {
 		fmt.Println(err)
 		return 2

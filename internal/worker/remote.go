@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"os/exec"
 	"sync"
@@ -24,15 +25,16 @@ import (
 
 // Session is a session as serve sees it: a worker at the other end of a socketpair. supervise is its life.
 type Session struct {
-	id      string
-	cfg     *ManagerConfig
-	log     *slog.Logger
-	process *process
-	conn    *grpc.ClientConn
-	client  workerpb.WorkerClient
-	notify  *notifier
-	redials *redials // nil: the worker has no dial socket
-	pid     int
+	id          string
+	cfg         *ManagerConfig
+	log         *slog.Logger
+	process     *process
+	conn        *grpc.ClientConn
+	client      workerpb.WorkerClient
+	notify      *notifier
+	redials     *redials // nil: the worker has no dial socket
+	readsScreen bool
+	pid         int
 
 	settled chan struct{} // closed when the session has first become active, frozen or ended
 	exited  chan struct{} // closed when the process was reaped
@@ -63,6 +65,7 @@ func dialControl(control net.Conn) (*grpc.ClientConn, error) {
 			}
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes), grpc.MaxCallSendMsgSize(maxRequestBytes)),
+		grpc.WithWriteBufferSize(0), // see wipingCodec
 		grpc.WithIdleTimeout(0), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(),
 		grpc.WithStaticStreamWindowSize(controlWindow), grpc.WithStaticConnWindowSize(controlWindow),
 	)
@@ -79,6 +82,9 @@ func (s *Session) supervise(watched context.Context, unwatch context.CancelFunc)
 		s.watch(watched)
 	})
 	parts.Go(func() { s.watchdog(watched) })
+	if s.readsScreen {
+		parts.Go(func() { s.readScreen(watched) })
+	}
 	if s.redials != nil {
 		parts.Go(func() { s.redials.run(watched) })
 	}
@@ -97,6 +103,7 @@ func (s *Session) supervise(watched context.Context, unwatch context.CancelFunc)
 	}
 	unwatch()
 	s.conn.Close()
+	s.process.native.Close()
 	_ = s.process.log.SetReadDeadline(time.Now().Add(partTimeout))
 	parts.Wait()
 	s.process.log.Close()
@@ -160,6 +167,18 @@ func (s *Session) apply(e *workerpb.Event) {
 	}
 	if c := e.GetCertificate(); c != nil {
 		s.certificate(c.GetFingerprint())
+		return
+	}
+	if a := e.GetAlert(); a != nil {
+		if alert, ok := alertIn(a); ok {
+			s.notify.alertRaised(alert)
+		}
+		return
+	}
+	if j := e.GetJustification(); j != nil {
+		if answer, ok := justificationIn(j); ok {
+			s.notify.justified(answer)
+		}
 		return
 	}
 	s.mu.Lock()
@@ -253,6 +272,7 @@ type Offer struct {
 	Role          session.Role
 	ClientAddress string
 	SDP           string
+	Announced     bool // the session's own person is told that this one watches
 }
 
 // Answer is the answer to one.
@@ -264,6 +284,7 @@ func (s *Session) Offer(ctx context.Context, o Offer) (Answer, error) {
 	defer cancel()
 	r, err := s.client.Offer(ctx, &workerpb.OfferRequest{
 		Person: &workerpb.Person{Id: o.Person.ID, Name: o.Person.Name}, Role: string(o.Role), ClientAddress: o.ClientAddress, Sdp: o.SDP,
+		Announced: o.Announced,
 	})
 	if err != nil {
 		return Answer{}, s.callError(err, ErrOffer)
@@ -289,16 +310,49 @@ func (s *Session) CloseViewer(ctx context.Context, viewer, reason string) error 
 
 // Terminate tells the worker to end the session in good order, and kills it when it does not. It returns when the worker
 // has been told; Done tells of the end. Ending twice is no error.
-func (s *Session) Terminate(ctx context.Context, end session.End) error {
+func (s *Session) Terminate(ctx context.Context, by session.Person, end session.End) error {
 	s.ending.Store(true)
 	s.killAfter(endTimeout, session.NewEnd(session.EndWorkerHung, "it did not end"))
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := s.client.Terminate(ctx, &workerpb.TerminateRequest{Code: string(end.Code), Message: end.Message})
+	_, err := s.client.Terminate(ctx, &workerpb.TerminateRequest{By: personOut(by), Code: string(end.Code), Message: end.Message})
 	if err := s.callError(err, ErrEnded); err != nil && !errors.Is(err, ErrEnded) {
 		return err
 	}
 	return nil
+}
+
+// Announce shows the people in the session that it is going to end. The zero value takes that back. It returns an error
+// wrapping ErrEnded.
+func (s *Session) Announce(ctx context.Context, e session.Ending) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req := &workerpb.NotifyRequest{Kind: notifyClear}
+	if e.Code != "" {
+		req = &workerpb.NotifyRequest{
+			Kind: notifyEnding, Code: string(e.Code), Text: e.Message,
+			RemainingMs: uint32(min(max(0, time.Until(e.Deadline).Milliseconds()), math.MaxUint32)),
+		}
+	}
+	_, err := s.client.Notify(ctx, req)
+	return s.callError(err, ErrEnded)
+}
+
+// Permit changes which ways the clipboard may go. It returns an error wrapping ErrEnded.
+func (s *Session) Permit(ctx context.Context, toTarget, fromTarget bool) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := s.client.Permit(ctx, &workerpb.PermitRequest{ClipboardToTarget: toTarget, ClipboardFromTarget: fromTarget})
+	return s.callError(err, ErrEnded)
+}
+
+// SetRules changes the rules of detection, a detect.File in JSON; empty: nothing is detected. It returns an error wrapping ErrRules where
+// they cannot be used, and one wrapping ErrEnded.
+func (s *Session) SetRules(ctx context.Context, rules []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := s.client.SetRules(ctx, &workerpb.SetRulesRequest{Detection: rules})
+	return s.callError(err, ErrRules)
 }
 
 // callError reads what a worker refused. invalid is what an argument it cannot use means.
@@ -307,6 +361,11 @@ func (s *Session) callError(err, invalid error) error {
 		return nil
 	}
 	st := status.Convert(err)
+	for _, detail := range st.Details() {
+		if r, ok := detail.(*workerpb.Refused); ok && codePattern.MatchString(r.GetCode()) {
+			return &RefusedError{r.GetCode(), bounded(r.GetMessage())}
+		}
+	}
 	kind := error(nil)
 	switch st.Code() {
 	case codes.InvalidArgument:

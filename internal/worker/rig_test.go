@@ -52,14 +52,14 @@ func runWorker(args []string) int {
 	f := flag.NewFlagSet("worker", flag.ExitOnError)
 	spool, mode := f.String("spool", "", ""), f.String("sandbox", "", "")
 	f.String("log-level", "", "")
-	tcp, dial := f.Bool("media-tcp", false, ""), f.Bool("dial", false, "")
+	tcp, dial, native := f.Bool("media-tcp", false, ""), f.Bool("dial", false, ""), f.Bool("native", false, "")
 	if err := f.Parse(args); err != nil {
 		return 2
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	err := Main(ctx, Options{Spool: *spool, Sandbox: sandbox.Mode(*mode), MediaTCP: *tcp, Dial: *dial, Version: "test", Logger: log})
+	err := Main(ctx, Options{Spool: *spool, Sandbox: sandbox.Mode(*mode), MediaTCP: *tcp, Dial: *dial, Native: *native, Version: "test", Logger: log})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -86,6 +86,8 @@ type rig struct {
 	files   map[string][]string
 	ended   map[string][]session.End
 	trusted map[string][]string
+	alerts  map[string][]Alert
+	answers map[string][]Justification
 }
 
 func (r *rig) SessionChanged(Snapshot) {}
@@ -102,6 +104,18 @@ func (r *rig) FileClosed(id, name string) {
 	r.files[id] = append(r.files[id], name)
 }
 
+func (r *rig) AlertRaised(id string, a Alert) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.alerts[id] = append(r.alerts[id], a)
+}
+
+func (r *rig) Justified(id string, j Justification) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answers[id] = append(r.answers[id], j)
+}
+
 func (r *rig) SessionEnded(id string, end session.End) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +125,7 @@ func (r *rig) SessionEnded(id string, end session.End) {
 func newRig(t *testing.T, change ...func(*ManagerConfig)) *rig {
 	t.Helper()
 	before := descriptors(t)
-	r := &rig{t: t, spool: t.TempDir(), log: &logBuffer{}, files: map[string][]string{}, trusted: map[string][]string{}, ended: map[string][]session.End{}}
+	r := &rig{t: t, spool: t.TempDir(), log: &logBuffer{}, files: map[string][]string{}, trusted: map[string][]string{}, alerts: map[string][]Alert{}, answers: map[string][]Justification{}, ended: map[string][]session.End{}}
 	cfg := ManagerConfig{
 		SpoolRoot: r.spool, Ports: PortRange{14400, 14449}, Bind: netip.MustParseAddr("127.0.0.1"), Observer: r,
 		Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), LogLevel: slog.LevelDebug,

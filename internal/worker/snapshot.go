@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vitrine-psm/vitrine/internal/detect"
 	"github.com/vitrine-psm/vitrine/internal/session"
 	"github.com/vitrine-psm/vitrine/internal/worker/workerpb"
 )
@@ -23,6 +24,12 @@ type Snapshot struct {
 	Sandbox     string // how far the worker has locked itself in: full, partial, off
 	PID         int    // of the worker
 	MediaPort   uint16 // UDP
+	Encoders    uint64 // that the worker has opened
+	// Frozen is nil unless somebody has frozen the session; Control is of a supervisor who has taken over.
+	Frozen  *session.Frozen // not to be changed
+	Control session.Control
+	// Question waits for an answer; nil: nothing is asked. Its excerpt is not told.
+	Question *session.Question // not to be changed
 }
 
 // stateNames reads the states of worker.proto.
@@ -41,6 +48,7 @@ func (s *Snapshot) apply(e *workerpb.Event) {
 			s.State, s.End = state, readEnd(e.State)
 			s.Size = image.Pt(int(min(e.State.GetWidth(), 1<<16)), int(min(e.State.GetHeight(), 1<<16)))
 			s.DesktopName = bounded(e.State.GetDesktopName())
+			s.supervised(e.State.GetSupervision())
 		}
 	case *workerpb.Event_Viewers:
 		list := e.Viewers.GetViewers()
@@ -48,7 +56,8 @@ func (s *Snapshot) apply(e *workerpb.Event) {
 		for _, v := range list[:min(len(list), maxViewers)] {
 			s.Viewers = append(s.Viewers, session.Viewer{
 				ID: bounded(v.GetId()), Role: session.Role(bounded(v.GetRole())), Address: bounded(v.GetAddress()),
-				Person: session.Person{ID: bounded(v.GetPerson().GetId()), Name: bounded(v.GetPerson().GetName())},
+				Person: personIn(v.GetPerson()), Announced: v.GetAnnounced(),
+				Kind: session.Kind(bounded(v.GetKind())),
 			})
 		}
 	case *workerpb.Event_Stats:
@@ -56,7 +65,44 @@ func (s *Snapshot) apply(e *workerpb.Event) {
 			Frames: e.Stats.GetFrames(), Bytes: e.Stats.GetBytes(), FrameRate: e.Stats.GetFrameRate(), Bitrate: e.Stats.GetBitrate(),
 			Viewers: int(e.Stats.GetViewers()), InputEvents: e.Stats.GetInputEvents(), RecordedBytes: e.Stats.GetRecordedBytes(),
 		}
+		s.Encoders = e.Stats.GetEncoders()
 	}
+}
+
+// supervised takes in what supervisors do.
+func (s *Snapshot) supervised(now *workerpb.Supervision) {
+	s.Frozen, s.Control, s.Question = nil, session.Control{}, nil
+	if f := now.GetFrozen(); f != nil {
+		s.Frozen = &session.Frozen{
+			By: personIn(f.GetBy()), Since: time.UnixMicro(f.GetSinceUs()),
+			End: session.End{Code: session.EndCode(bounded(f.GetCode())), Message: bounded(f.GetMessage())},
+		}
+	}
+	if c := now.GetControl(); c != nil {
+		s.Control = session.Control{Viewer: bounded(c.GetViewerId()), Person: personIn(c.GetPerson()), Since: time.UnixMicro(c.GetSinceUs())}
+	}
+	if q := now.GetQuestion(); q != nil {
+		s.Question = questionIn(q)
+	}
+}
+
+func questionIn(q *workerpb.Question) *session.Question {
+	out := &session.Question{
+		ID: bounded(q.GetId()), Person: personIn(q.GetPerson()), Viewer: bounded(q.GetViewerId()), Source: detect.Source(bounded(q.GetSource())),
+		Held: q.GetHeld(), Since: time.UnixMicro(q.GetSinceUs()),
+	}
+	rules := q.GetRules()
+	for _, r := range rules[:min(len(rules), maxAskedRules)] {
+		out.Rules = append(out.Rules, session.AskedRule{ID: bounded(r.GetId()), Name: bounded(r.GetName()), About: bounded(r.GetAbout())})
+	}
+	if us := q.GetDeadlineUs(); us != 0 {
+		out.Deadline = time.UnixMicro(us)
+	}
+	return out
+}
+
+func personIn(p *workerpb.Person) session.Person {
+	return session.Person{ID: bounded(p.GetId()), Name: bounded(p.GetName())}
 }
 
 // readEnd reads a reason.

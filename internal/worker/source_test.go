@@ -20,7 +20,8 @@ import (
 
 // asRDP makes a request for a target of that protocol, with the defaults of the configuration.
 func asRDP(r *CreateRequest) {
-	r.Target.Protocol, r.Target.Username, r.Target.Password = config.ProtocolRDP, "ann", config.NewSecret("hunter2")
+	r.Target.Protocol = config.ProtocolRDP
+	r.Credential = target.Credential{Username: "ann", Password: target.NewPassword([]byte("hunter2"))}
 	r.Target.TLS = target.TLS{FirstUse: true}
 	r.Target.RDP = &config.RDP{Security: config.RDPSecurityAuto, Keyboard: config.RDPScancodes, ColorDepth: 32}
 }
@@ -30,7 +31,7 @@ func TestRDPConfig(t *testing.T) {
 	yes, no := true, false
 	req := request("host:3389")
 	asRDP(&req)
-	req.Target.Domain = "CORP"
+	req.Credential.Domain = "CORP"
 	req.Target.ClipboardFromTarget = false
 	req.Target.TLS = target.TLS{FirstUse: true, Fingerprint: strings.Repeat("ab", 32)}
 	req.Target.RDP = &config.RDP{

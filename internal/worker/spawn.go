@@ -20,6 +20,7 @@ type process struct {
 	cmd     *exec.Cmd
 	control net.Conn
 	dial    *net.UnixConn // the dial socket; nil: the worker has none
+	native  *net.UnixConn // the native socket
 	log     *os.File      // read end of the worker's standard error
 }
 
@@ -30,6 +31,7 @@ func (p *process) close() {
 	if p.dial != nil {
 		p.dial.Close()
 	}
+	p.native.Close()
 }
 
 // spawn starts a worker that inherits target and media, and a dial socket if it may dial again; this process's copies
@@ -70,15 +72,23 @@ func spawn(executable string, args, env []string, target *net.TCPConn, m *media,
 		}
 		theirs = append(theirs, f)
 	}
-	if redial {
-		for len(theirs) < fdDial-fdControl {
+	for _, s := range []struct {
+		fd     int
+		name   string
+		ours   **net.UnixConn
+		wanted bool
+	}{{fdDial, "dial", &p.dial, redial}, {fdNative, "native", &p.native, true}} {
+		if !s.wanted {
+			continue
+		}
+		for len(theirs) < s.fd-fdControl {
 			theirs = append(theirs, nil) // a descriptor that is not there
 		}
-		ours, their, err := socketPair(unix.SOCK_SEQPACKET, "dial")
+		ours, their, err := socketPair(unix.SOCK_SEQPACKET, s.name)
 		if err != nil {
 			return nil, err
 		}
-		p.dial, ends, theirs = ours.(*net.UnixConn), append(ends, ours), append(theirs, their)
+		*s.ours, ends, theirs = ours.(*net.UnixConn), append(ends, ours), append(theirs, their)
 	}
 	logs, stderr, err := os.Pipe()
 	if err != nil {

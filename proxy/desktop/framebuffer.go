@@ -27,8 +27,13 @@ type Framebuffer struct {
 	size   image.Point
 	pix    []byte // size.Y rows of size.X*BytesPerPixel bytes
 	damage *Damage
-	drawn  bool // the source has drawn something
-	dirty  bool // damage was committed and not yet taken
+	drawn  bool   // the source has drawn something
+	dirty  bool   // damage was committed and not yet taken
+	serial uint64 // rises with everything that is drawn
+
+	overlay Overlay // nil: none
+	over    []byte  // the picture with the overlay; nil without
+	stale   *Damage // where over is not up to date; nil without
 
 	cursorMu     sync.Mutex
 	cursor       Cursor
@@ -73,6 +78,10 @@ func (f *Framebuffer) Resize(size image.Point) error {
 	f.pix, f.size = pix, size
 	f.damage.Reset(size)
 	f.damage.AddAll()
+	f.serial++
+	if f.overlay != nil {
+		f.coverAll()
+	}
 	f.mu.Unlock()
 	f.Commit()
 	return nil
@@ -98,8 +107,7 @@ func (f *Framebuffer) Draw(r image.Rectangle, fn func(pix []byte, stride int)) e
 		return nil
 	}
 	fn(f.pix, f.size.X*BytesPerPixel)
-	f.damage.Add(r)
-	f.drawn = true
+	f.touched(r)
 	return nil
 }
 
@@ -116,8 +124,7 @@ func (f *Framebuffer) DrawSome(r image.Rectangle, fn func(pix []byte, stride int
 	}
 	for _, changed := range fn(f.pix, f.size.X*BytesPerPixel) {
 		if changed = changed.Intersect(r); !changed.Empty() {
-			f.damage.Add(changed)
-			f.drawn = true
+			f.touched(changed)
 		}
 	}
 	return nil
@@ -141,9 +148,18 @@ func (f *Framebuffer) Copy(r image.Rectangle, src image.Point) error {
 		}
 		copy(f.pix[(r.Min.Y+y)*stride+r.Min.X*BytesPerPixel:][:row], f.pix[(src.Y+y)*stride+src.X*BytesPerPixel:][:row])
 	}
-	f.damage.Add(r)
-	f.drawn = true
+	f.touched(r)
 	return nil
+}
+
+// touched books that the source has drawn in r. It needs mu.
+func (f *Framebuffer) touched(r image.Rectangle) {
+	f.damage.Add(r)
+	if f.stale != nil {
+		f.stale.Add(r)
+	}
+	f.drawn = true
+	f.serial++
 }
 
 // checkRect needs mu.
@@ -176,6 +192,13 @@ func (f *Framebuffer) Blank() bool { return !f.shown.Load() }
 // Wake delivers a value after a Commit that has something to show. It has one receiver: the encode loop.
 func (f *Framebuffer) Wake() <-chan struct{} { return f.wake }
 
+// Serial tells pictures apart: as long as it is the same, nothing was drawn. It is never 0.
+func (f *Framebuffer) Serial() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.serial
+}
+
 // Damaged returns how many blocks the next Snapshot will find damaged, if nothing more is drawn.
 func (f *Framebuffer) Damaged() int {
 	f.mu.Lock()
@@ -183,7 +206,7 @@ func (f *Framebuffer) Damaged() int {
 	return f.damage.Count()
 }
 
-// Snapshot calls fn with the picture and the damage since the last Snapshot, then clears the damage. fn must
+// Snapshot calls fn with the picture, as it is shown to people, and the damage since the last Snapshot, then clears the damage. fn must
 // not keep pix or d, and should only convert what is damaged: drawing waits meanwhile.
 // It reports whether there was committed damage; when there was none fn is still called when force is set.
 func (f *Framebuffer) Snapshot(force bool, fn func(pix []byte, size image.Point, d *Damage)) bool {
@@ -193,7 +216,7 @@ func (f *Framebuffer) Snapshot(force bool, fn func(pix []byte, size image.Point,
 	if !had && !force {
 		return false
 	}
-	fn(f.pix, f.size, f.damage)
+	fn(f.visible(), f.size, f.damage)
 	if had {
 		f.damage.Clear()
 		f.dirty = false
@@ -201,15 +224,23 @@ func (f *Framebuffer) Snapshot(force bool, fn func(pix []byte, size image.Point,
 	return had
 }
 
-// View calls fn with the picture as it is now, what was not yet committed included. fn must not keep pix nor write it: drawing
+// View calls fn with the picture as it is shown to people now, with the overlay and what was not yet committed. fn must not keep pix nor write it: drawing
 // waits meanwhile.
 func (f *Framebuffer) View(fn func(pix []byte, size image.Point)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fn(f.visible(), f.size)
+}
+
+// Raw calls fn with the picture as the target drew it, what was not yet committed included, for whoever does not show it to
+// people: thumbnails, text recognition. fn must not keep pix nor write it: drawing waits meanwhile.
+func (f *Framebuffer) Raw(fn func(pix []byte, size image.Point)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fn(f.pix, f.size)
 }
 
-// CopyPixels returns a copy of the whole picture in BGRX and its size, for screenshots and tests.
+// CopyPixels returns a copy of the whole picture as the target drew it in BGRX, and its size, for screenshots and tests.
 func (f *Framebuffer) CopyPixels() ([]byte, image.Point) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,10 +1,12 @@
-// Package keyboard translates the keys of a browser into what target protocols speak.
+// Package keyboard translates the keys of browsers and native clients into what target protocols speak.
 //
 // A browser names a key twice ([UI Events]): `code` says where the key is ("KeyQ" is the key right of Tab,
 // whatever is printed on it) and `key` says what it means at this moment ("a" on a French keyboard, "A" with
 // Shift, "@" with AltGr). RFB and the event log want the meaning, as an X keysym; RDP wants the place, as a
-// PC/AT set 1 scancode. Translating each from its own half is what makes every layout work: the server knows
-// no layouts at all.
+// PC/AT set 1 scancode. Translating each from its own half is what makes every layout work without knowing any.
+//
+// A native RDP client names the place and, once, its layout. What its keys mean is looked up in a table of layouts (layouts.go), made
+// of X's by genlayouts.go.
 //
 // [UI Events]: https://www.w3.org/TR/uievents-code/
 package keyboard

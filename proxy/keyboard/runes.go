@@ -8,6 +8,7 @@ import (
 )
 
 //go:generate go run gen.go
+//go:generate go run genlayouts.go
 
 // legacyKeysym is a character that had a keysym before keysyms were made of Unicode code points. X servers
 // translate either form, but what looks a keysym up in a keyboard map knows only the old one.

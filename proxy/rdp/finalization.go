@@ -73,6 +73,38 @@ func AppendRefreshRect(b []byte, area image.Rectangle) []byte {
 	return appendInclusive(append(b, 1, 0, 0, 0), area)
 }
 
+// DecodeRefreshRect returns the areas of a Refresh Rect PDU ([MS-RDPBCGR] 2.2.11.2).
+func DecodeRefreshRect(b []byte) ([]image.Rectangle, error) {
+	r := wire.NewReader("TS_REFRESH_RECT_PDU", b)
+	n := int(r.Uint8())
+	r.Skip(3)
+	if r.Err() == nil && n*8 > r.Len() {
+		return nil, r.Refuse("%d areas in %d bytes", n, r.Len())
+	}
+	areas := make([]image.Rectangle, 0, n)
+	for range n {
+		areas = append(areas, readInclusive(r))
+	}
+	return areas, r.Err()
+}
+
+// DecodeSuppressOutput tells whether a Suppress Output PDU allows updates ([MS-RDPBCGR] 2.2.11.3).
+func DecodeSuppressOutput(b []byte) (allow bool, err error) {
+	r := wire.NewReader("TS_SUPPRESS_OUTPUT_PDU", b)
+	allow = r.Uint8() != 0
+	r.Skip(3)
+	return allow, r.Err()
+}
+
+// readInclusive reads TS_RECTANGLE16. One that is upside down is refused.
+func readInclusive(r *wire.Reader) image.Rectangle {
+	left, top, right, bottom := int(r.Uint16()), int(r.Uint16()), int(r.Uint16()), int(r.Uint16())
+	if r.Err() == nil && (right < left || bottom < top) {
+		_ = r.Refuse("rectangle from %d,%d to %d,%d", left, top, right, bottom)
+	}
+	return image.Rectangle{Min: image.Pt(left, top), Max: image.Pt(right+1, bottom+1)}
+}
+
 // appendInclusive appends TS_RECTANGLE16 ([MS-RDPBCGR] 2.2.11.1), whose right and bottom are inclusive.
 func appendInclusive(b []byte, r image.Rectangle) []byte {
 	for _, v := range []int{r.Min.X, r.Min.Y, r.Max.X - 1, r.Max.Y - 1} {
@@ -85,6 +117,12 @@ func appendInclusive(b []byte, r image.Rectangle) []byte {
 // There is none that forbids them: a recording always needs the picture.
 func AppendSuppressOutput(b []byte, area image.Rectangle) []byte {
 	return appendInclusive(append(b, 1, 0, 0, 0), area)
+}
+
+// AppendBeep appends the body of a Play Sound PDU ([MS-RDPBCGR] 2.2.9.1.1.5.1): a short beep.
+func AppendBeep(b []byte) []byte {
+	const duration, frequency = 100, 880 // milliseconds, hertz
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(b, duration), frequency)
 }
 
 // SaveSessionInfo is what a server tells of the logon ([MS-RDPBCGR] 2.2.10.1).

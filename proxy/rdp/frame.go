@@ -45,6 +45,12 @@ func NewFrameReader(src io.Reader) *FrameReader {
 // Buffered returns how many bytes have been read and not been given out.
 func (f *FrameReader) Buffered() int { return f.src.Buffered() - f.last }
 
+// Rest returns a copy of the bytes that have been read and not been given out: what another reader of the stream must see first.
+func (f *FrameReader) Rest() []byte {
+	p, _ := f.src.Peek(f.src.Buffered()) // what is buffered can always be had
+	return append([]byte(nil), p[f.last:]...)
+}
+
 // Wait blocks until a PDU has begun. Next, after it, waits only for the PDU's rest.
 func (f *FrameReader) Wait() error {
 	if err := f.release(); err != nil {

@@ -190,6 +190,11 @@ func (p *DomainPDU) Decode(b []byte) error {
 	*p = DomainPDU{Kind: MCS(first >> 2)}
 	switch p.Kind {
 	case MCSErectDomainRequest:
+		// Two heights, of use to nobody: integers, which rdesktop writes as numbers of 16 bits.
+		if r.Len() == 4 {
+			r.Skip(4)
+			break
+		}
 		r.Skip(perLength(r))
 		r.Skip(perLength(r))
 	case MCSAttachUserRequest:

@@ -153,3 +153,11 @@ func TestBERIntegers(t *testing.T) {
 		}
 	}
 }
+
+// TestErectDomain reads the heights that rdesktop writes as numbers of 16 bits.
+func TestErectDomain(t *testing.T) {
+	var p DomainPDU
+	if err := p.Decode(unhex(t, "0400010001")); err != nil || p.Kind != MCSErectDomainRequest {
+		t.Errorf("%v: %v", p.Kind, err)
+	}
+}

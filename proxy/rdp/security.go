@@ -92,3 +92,16 @@ func AppendRTTResponse(b []byte, sequence uint16) []byte {
 	b = binary.LittleEndian.AppendUint16(b, sequence)
 	return binary.LittleEndian.AppendUint16(b, rttResponse)
 }
+
+// DecodeRTTResponse returns the sequence number of an answer behind its security header; ok is unset for an answer to something
+// else.
+func DecodeRTTResponse(b []byte) (sequence uint16, ok bool, err error) {
+	r := wire.NewReader("Autodetect response", b)
+	length, kind := r.Uint8(), r.Uint8()
+	sequence = r.Uint16()
+	response := r.Uint16()
+	if r.Err() == nil && (length < autodetectHeader || kind != autodetectResponse) {
+		return 0, false, r.Refuse("header of %d bytes, type %d", length, kind)
+	}
+	return sequence, response == rttResponse, r.Err()
+}

@@ -76,3 +76,19 @@ func TestReconnectVerifier(t *testing.T) {
 		t.Errorf("%+v, want %x", v, want)
 	}
 }
+
+// FuzzRTTResponse gives what a client answers to a measurement of the round trip: nothing shorter than its header has a sequence number.
+func FuzzRTTResponse(f *testing.F) {
+	f.Add([]byte{6, 1, 5, 0, 0, 0})
+	f.Add([]byte{14, 1, 5, 0, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{0, 1, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sequence, ok, err := DecodeRTTResponse(b)
+		if err != nil && !allowed(err) {
+			t.Fatal(err)
+		}
+		if err == nil && ok && (b[0] < 6 || b[1] != 1 || sequence != uint16(b[2])|uint16(b[3])<<8) {
+			t.Fatalf("% x answers %d", b, sequence)
+		}
+	})
+}

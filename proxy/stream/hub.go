@@ -108,7 +108,8 @@ type Hub struct {
 	sinks  []*queue // in order of joining
 	lanes  []*lane  // in order of joining
 	frozen bool
-	stats  Stats // without Sinks, FPS, BitsPerSecond
+	held   map[Sink]bool // viewers that are held, each by itself
+	stats  Stats         // without Sinks, FPS, BitsPerSecond
 	recent window
 
 	// Owned by Run.
@@ -123,6 +124,7 @@ func NewHub(c HubConfig) (*Hub, error) {
 	h := &Hub{
 		fb: c.Framebuffer, logger: c.Logger.With("component", "hub"), origin: c.Origin, maxBitrate: c.MaxBitrate, newEncoder: c.NewEncoder,
 		encoderConfig: h264.Config{FPSCap: c.FPSCap, Logger: c.Logger},
+		held:          map[Sink]bool{},
 		kick:          make(chan struct{}, 1),
 		done:          make(chan struct{}),
 	}
@@ -198,6 +200,7 @@ func (h *Hub) remove(q *queue) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sinks = slices.DeleteFunc(h.sinks, func(o *queue) bool { return o == q })
+	delete(h.held, q.sink)
 }
 
 // RequestIDR asks for an IDR picture, even when the picture is still. Requests are coalesced, and answered at most once per
@@ -230,11 +233,43 @@ func (h *Hub) FreezeViewers(still bool) {
 			}
 		}
 	}
+	for _, l := range h.lanes {
+		l.shut(!h.shows(l.of))
+	}
 	h.mu.Unlock()
 	if changed && !still {
 		h.RequestIDR()
 	}
 }
+
+// HoldViewer stops, or lets go on, the units and patches of one viewer, which may be registered by Serve before or after; it is forgotten
+// when Serve returns. What was
+// drawn after a call that holds has returned never reaches it; what was queued before is still delivered. A viewer that goes on begins
+// with an IDR.
+func (h *Hub) HoldViewer(s Sink, still bool) {
+	h.mu.Lock()
+	changed := h.held[s] != still
+	if still {
+		h.held[s] = true
+	} else {
+		delete(h.held, s)
+	}
+	for _, q := range h.sinks {
+		if q.sink == s && changed && still {
+			q.hold()
+		}
+	}
+	for _, l := range h.lanes {
+		l.shut(!h.shows(l.of))
+	}
+	h.mu.Unlock()
+	if changed && !still {
+		h.RequestIDR()
+	}
+}
+
+// shows tells whether a viewer is shown anything at the moment. It needs mu.
+func (h *Hub) shows(s Sink) bool { return !h.frozen && !h.held[s] }
 
 // Stats returns the figures of now.
 func (h *Hub) Stats() Stats {
@@ -254,6 +289,7 @@ func (h *Hub) Stats() Stats {
 func (h *Hub) addLane(l *lane) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	l.shut(!h.shows(l.of))
 	h.lanes = append(h.lanes, l)
 }
 
@@ -284,8 +320,8 @@ func (h *Hub) nudge() {
 }
 
 // look tells whether anyone takes units, counts the viewers of each kind, appends the lanes to lanes, and says when a viewer that
-// fell behind wants an IDR, the zero time for never. Lanes are held while viewers are frozen.
-func (h *Hub) look(lanes []*lane) (active bool, a audience, held bool, idr time.Time, _ []*lane) {
+// fell behind wants an IDR, the zero time for never. Lanes of viewers that are held do not count.
+func (h *Hub) look(lanes []*lane) (active bool, a audience, idr time.Time, _ []*lane) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, q := range h.sinks {
@@ -300,14 +336,16 @@ func (h *Hub) look(lanes []*lane) (active bool, a audience, held bool, idr time.
 			a.plain++
 		}
 	}
-	if !h.frozen {
-		a.lanes = len(h.lanes)
+	for _, l := range h.lanes {
+		if h.shows(l.of) {
+			a.lanes++
+		}
 	}
-	return active, a, h.frozen, idr, append(lanes, h.lanes...)
+	return active, a, idr, append(lanes, h.lanes...)
 }
 
 // takes needs mu.
-func (h *Hub) takes(q *queue) bool { return !h.frozen || q.full != DropToIDR }
+func (h *Hub) takes(q *queue) bool { return q.full != DropToIDR || h.shows(q.sink) }
 
 // deliver hands a unit to every sink and books it.
 func (h *Hub) deliver(now time.Time, au *h264.AccessUnit, book func(*Stats)) {

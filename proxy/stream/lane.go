@@ -26,14 +26,18 @@ type lane struct {
 	mu    sync.Mutex
 	queue []laneItem // at most maxLaneQueue
 	busy  bool       // an item is being written
+	held  bool       // its viewer is shown nothing: nothing is pushed
 
 	// Owned by Run.
-	epoch   uint32          // of the bitmaps
-	notes   uint32          // pushed so far
-	stale   *desktop.Damage // blocks not shown exactly
-	untold  *desktop.Damage // blocks that units changed and no note told of
-	late    bool            // a note is owed
-	patchOf []uint32        // for each block the last patch of it that was sent, 0 when none was
+	epoch  uint32          // of the bitmaps
+	notes  uint32          // pushed so far
+	stale  *desktop.Damage // blocks not shown exactly
+	untold *desktop.Damage // blocks that units changed and no note told of
+	late   bool            // a note is owed
+	// belated is the PTS of the last note that came late: it says of blocks that a unit up to then changed them, though it may have been
+	// an earlier one. A patch made before that unit, for other viewers, would count as older than what it shows.
+	belated time.Duration
+	patchOf []uint32 // for each block the last patch of it that was sent, 0 when none was
 }
 
 // laneItem is a note or a patch.
@@ -112,21 +116,43 @@ func (l *lane) idle() bool {
 	return len(l.queue) == 0 && !l.busy
 }
 
-// room tells how many more items may wait before it holds limit of them.
+// room tells how many more items may wait before it holds limit of them; none while it is held.
 func (l *lane) room(limit int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.held {
+		return 0
+	}
 	return max(0, limit-len(l.queue))
 }
 
-func (l *lane) push(item laneItem) {
+// shut holds the lane, or lets it go on. What is in its queue is still written.
+func (l *lane) shut(held bool) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = held
+}
+
+// isHeld tells whether the viewer is shown nothing.
+func (l *lane) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// push adds an item, unless the lane is held: that may have come after whoever pushes has looked, and then the item is too new.
+func (l *lane) push(item laneItem) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held {
+		return false
+	}
 	l.queue = append(l.queue, item)
-	l.mu.Unlock()
 	select {
 	case l.signal <- struct{}{}:
 	default:
 	}
+	return true
 }
 
 // begin starts the books for an epoch: the viewer has no patch yet that counts.
@@ -154,8 +180,11 @@ func (l *lane) has(p *Patch) bool {
 	return true
 }
 
-// send pushes a patch of these blocks. There must be room.
+// send pushes a patch of these blocks. There must be room. They stay stale where the lane was held just now.
 func (l *lane) send(p *Patch, rs runs) {
+	if !l.push(laneItem{patch: p}) {
+		return
+	}
 	cols := l.stale.Cols()
 	for _, r := range rs {
 		l.stale.RemoveRun(int(r.Y), int(r.X0), int(r.X1))
@@ -163,18 +192,17 @@ func (l *lane) send(p *Patch, rs runs) {
 			l.patchOf[block] = p.Number
 		}
 	}
-	l.push(laneItem{patch: p})
 }
 
 // tell pushes a note of what the units up to pts changed, in addition to what was not told of yet. Without room, or while the
 // viewer is held, it is left to a later note.
-func (l *lane) tell(p *picture, pts time.Duration, changed *desktop.Damage, held bool) {
+func (l *lane) tell(p *picture, pts time.Duration, changed *desktop.Damage) {
+	owed := l.late
 	l.untold.Union(changed)
-	if l.late = held || l.room(maxLaneQueue) == 0; l.late {
+	if l.late = l.room(maxLaneQueue) == 0; l.late {
 		return
 	}
-	l.notes++
-	n := &Note{Number: l.notes, Epoch: p.epoch, PTS: pts, Size: p.size}
+	n := &Note{Number: l.notes + 1, Epoch: p.epoch, PTS: pts, Size: p.size}
 	cols := l.untold.Cols()
 	l.untold.Runs(func(y, x0, x1 int) {
 		for x := x0; x < x1; x++ {
@@ -185,6 +213,12 @@ func (l *lane) tell(p *picture, pts time.Duration, changed *desktop.Damage, held
 			n.addBlock(y*cols+x, patch)
 		}
 	})
+	if l.late = !l.push(laneItem{note: n}); l.late {
+		return // it was held just now
+	}
+	if owed {
+		l.belated = pts
+	}
+	l.notes++
 	l.untold.Clear()
-	l.push(laneItem{note: n})
 }

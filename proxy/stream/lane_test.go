@@ -340,6 +340,9 @@ func testOrder(t *testing.T, seed uint64) {
 				if rng.IntN(10) == 0 {
 					r.hub.FreezeViewers(rng.IntN(2) == 0)
 				}
+				if rng.IntN(5) == 0 {
+					r.hub.HoldViewer(viewers[rng.IntN(len(viewers))], rng.IntN(2) == 0)
+				}
 				if rng.IntN(10) == 0 && value < 250 {
 					width := r.fb.Size().X // no block may turn black: their numbers must rise
 					_ = r.fb.Resize(image.Pt(width-rng.IntN((width-1)%16+1)+rng.IntN(2)*rng.IntN(16), 100))
@@ -372,6 +375,7 @@ func testOrder(t *testing.T, seed uint64) {
 		}
 		r.hub.FreezeViewers(false)
 		for _, v := range viewers {
+			r.hub.HoldViewer(v, false)
 			v.open()
 		}
 		r.pass(3 * time.Second)

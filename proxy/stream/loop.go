@@ -41,7 +41,6 @@ type encodeLoop struct {
 	seq     uint64
 
 	audience audience
-	held     bool // viewers are frozen
 	lanes    []*lane
 	exact    exact
 	recent   recent
@@ -170,7 +169,7 @@ func (l *encodeLoop) work(now time.Time) (again time.Time, err error) {
 // look sees who is there, and returns when one of them wants an IDR, if any does.
 func (l *encodeLoop) look() (wish time.Time) {
 	was := l.active
-	l.active, l.audience, l.held, wish, l.lanes = l.hub.look(l.lanes[:0])
+	l.active, l.audience, wish, l.lanes = l.hub.look(l.lanes[:0])
 	if l.active = l.active && !l.hub.fb.Blank(); l.active && !was {
 		l.seen = l.hub.clock() // what changed before could not be shown to anyone
 	}
@@ -179,9 +178,9 @@ func (l *encodeLoop) look() (wish time.Time) {
 			l.welcome(lane)
 		}
 		if lane.late && lane.epoch == l.picture.epoch && lane.idle() {
-			lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size), l.held)
+			lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size))
 		}
-		if !l.held && lane.room(laneRoom) > 0 {
+		if lane.room(laneRoom) > 0 {
 			l.audience.room++
 		}
 	}
@@ -191,7 +190,7 @@ func (l *encodeLoop) look() (wish time.Time) {
 // welcome begins the books of a lane that has just opened: what its viewer shows now are the units up to the last.
 func (l *encodeLoop) welcome(lane *lane) {
 	lane.begin(&l.picture)
-	lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size), l.held)
+	lane.tell(&l.picture, l.picture.lastPTS, desktop.NewDamage(l.picture.size))
 }
 
 func (l *encodeLoop) demand() demand {
@@ -288,7 +287,7 @@ func (l *encodeLoop) told(pts time.Duration) {
 		if lane.epoch != p.epoch {
 			lane.begin(p)
 		}
-		lane.tell(p, pts, p.owed, l.held)
+		lane.tell(p, pts, p.owed)
 	}
 	p.owed.Clear()
 }
@@ -407,14 +406,14 @@ func (l *encodeLoop) newPatch(number uint32, parts []Part) *Patch {
 // sharpen sends each lane that has nothing else to do a cell of what has been still, and returns when to come back; the zero time
 // when there is nothing to wait for.
 func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
-	if l.picture.units == 0 || l.held {
+	if l.picture.units == 0 {
 		return time.Time{}
 	}
 	h := l.hub
 	clock := now.Sub(h.origin)
 	after, until := l.policy.still(now)
 	for _, lane := range l.lanes {
-		if lane.stale.Empty() {
+		if lane.stale.Empty() || lane.isHeld() {
 			continue
 		}
 		if free := l.schedule.bucket.belowAt(freePressure); now.Before(free) {
@@ -426,7 +425,7 @@ func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
 		case cell < 0:
 			again = sooner(again, sooner(until, later(h.origin.Add(at), now.Add(exactGap))))
 		case lane.idle(): // otherwise it tells when it is
-			if p := l.still(cell, rs); p != nil {
+			if p := l.still(cell, rs, lane.belated); p != nil {
 				lane.send(p, rs)
 			} else {
 				again = sooner(again, now.Add(exactGap))
@@ -436,9 +435,9 @@ func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
 	return again
 }
 
-// still returns a patch of blocks of a cell; nil when the desktop has another size by now.
-func (l *encodeLoop) still(cell int, rs runs) *Patch {
-	if p := l.exact.kept(cell, rs); p != nil {
+// still returns a patch of blocks of a cell, made after a unit as new as since; nil when the desktop has another size by now.
+func (l *encodeLoop) still(cell int, rs runs, since time.Duration) *Patch {
+	if p := l.exact.kept(cell, rs); p != nil && p.After >= since {
 		return p
 	}
 	var p *Patch

@@ -28,22 +28,27 @@ func (s *session) offerClipboard(text string) error {
 	c := &s.clipboard
 	c.mu.Lock()
 	c.offer = text
+	c.mu.Unlock()
+	return s.out.Push(func(b []byte) []byte { return c.appendOffer(b, text) })
+}
+
+// appendOffer appends what tells the target of text.
+func (c *clipboard) appendOffer(b []byte, text string) []byte {
+	c.mu.Lock()
 	extended, actions, unasked := c.extended, c.actions, c.unasked
 	c.mu.Unlock()
 	wire := wireText(text)
-	return s.out.Push(func(b []byte) []byte {
-		switch {
-		case !extended:
-			return appendCutText(b, text)
-		case actions&clipNotify == 0:
-			// LibVNCServer announces Extended Clipboard also for programs on it that never learnt to take it
-			// (x11vnc); those that did get the better text last.
-			return appendProvide(appendCutText(b, text), wire)
-		case uint64(len(wire)) <= uint64(unasked):
-			return appendProvide(b, wire)
-		}
-		return appendExtended(b, clipNotify|clipText, nil)
-	})
+	switch {
+	case !extended:
+		return appendCutText(b, text)
+	case actions&clipNotify == 0:
+		// LibVNCServer announces Extended Clipboard also for programs on it that never learnt to take it
+		// (x11vnc); those that did get the better text last.
+		return appendProvide(appendCutText(b, text), wire)
+	case uint64(len(wire)) <= uint64(unasked):
+		return appendProvide(b, wire)
+	}
+	return appendExtended(b, clipNotify|clipText, nil)
 }
 
 // appendCutText appends a ClientCutText ([RFC 6143] 7.5.6): Latin-1 with LF line ends, and '?' for what that

@@ -65,12 +65,21 @@ func (s *session) extendedClipboard(data []byte) error {
 			return protocolError("clipboard capabilities with %d bytes for %d formats", len(data), formats)
 		}
 		c.mu.Lock()
+		again := "" // what has gone as Latin-1 before the target said that it takes more
+		if !c.extended {
+			again = c.offer
+		}
 		c.extended, c.actions, c.unasked = flags&clipText != 0, flags, 0
 		if c.extended {
 			c.unasked = binary.BigEndian.Uint32(data) // text is the lowest format
 		}
 		c.mu.Unlock()
-		return s.out.Add(appendCaps)
+		return s.out.Add(func(b []byte) []byte {
+			if b = appendCaps(b); again != "" {
+				b = c.appendOffer(b, again)
+			}
+			return b
+		})
 	case flags&clipRequest != 0:
 		c.mu.Lock()
 		offer := c.offer

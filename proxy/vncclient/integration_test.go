@@ -115,6 +115,9 @@ func (r *remote) wantPicture(t *testing.T, x *testbed.X) {
 
 // TestPicture compares pictures with screenshots: at first, after text scrolled, and after a window moved.
 func TestPicture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs real servers for long")
+	}
 	t.Parallel()
 	size := image.Pt(803, 601) // not a multiple of any tile
 	servers := []struct {
@@ -235,6 +238,9 @@ func TestPointer(t *testing.T) {
 }
 
 func TestResizeTarget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs real servers for long")
+	}
 	t.Parallel()
 	s := testbed.StartXvnc(t, testbed.XvncOptions{})
 	r := dial(t, s.Addr, plaintext)
@@ -281,6 +287,9 @@ func TestClipboardTigerVNC(t *testing.T) {
 }
 
 func TestClipboardX11vnc(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs real servers for long")
+	}
 	t.Parallel()
 	s := testbed.StartX11vnc(t, testbed.X11vncOptions{})
 	r := dial(t, s.Addr, plaintext)
@@ -301,6 +310,9 @@ func TestClipboardX11vnc(t *testing.T) {
 }
 
 func TestSecurityTigerVNC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs real servers for long")
+	}
 	t.Parallel()
 	const password = "Vnc0Pass"
 	cert := testbed.NewCert(t, "127.0.0.1", "vnc.test")

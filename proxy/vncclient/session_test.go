@@ -86,6 +86,7 @@ func TestVersions(t *testing.T) {
 				if got := p.fb.Size(); got != image.Pt(320, 200) {
 					p.t.Errorf("size %v", got)
 				}
+				synctest.Wait()
 				p.seen.want(p.t, "connected café  ☃")
 			}))
 		})
@@ -313,6 +314,23 @@ func TestClipboardExtended(t *testing.T) {
 		p.send(msgBell)
 		synctest.Wait()
 		p.seen.want(p.t, "connected test", "clipboard 日本\nx", "bell")
+		p.quiet()
+	}))
+}
+
+// TestClipboardBeforeCapabilities: text that was too early for Extended Clipboard is offered again.
+func TestClipboardBeforeCapabilities(t *testing.T) {
+	const all = clipCaps | clipRequest | clipPeek | clipNotify | clipProvide
+	wantEnd(t, play(t, plaintext, func(p *peer) {
+		p.open(64, 48)
+		p.client.Send(desktop.ClipboardText{Text: "é€"})
+		p.expect(6, 0, 0, 0, uint32(2), []byte{0xe9, '?'})
+		p.send(cutText(all|clipText, cat(uint32(0))))
+		p.expect(appendCaps(nil), 6, 0, 0, 0, int32(-4), uint32(clipNotify|clipText))
+		p.send(cutText(clipRequest|clipText, nil))
+		p.expect(appendProvide(nil, wireText("é€")))
+		p.send(cutText(all|clipText, cat(uint32(0))))
+		p.expect(appendCaps(nil)) // and nothing else
 		p.quiet()
 	}))
 }

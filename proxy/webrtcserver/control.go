@@ -17,6 +17,9 @@ func (s *Server) add(v *viewer) error {
 		return fmt.Errorf("%w: %s", ErrControlTaken, s.control.person.Name)
 	}
 	s.viewers[v.id] = v
+	if s.freeze != nil && v.owns() {
+		s.cfg.Video.HoldViewer(v.sink, true)
+	}
 	return nil
 }
 
@@ -27,6 +30,7 @@ func (s *Server) remove(v *viewer) {
 	if s.viewers[v.id] == v {
 		delete(s.viewers, v.id)
 	}
+	s.cfg.Video.HoldViewer(v.sink, false) // which is forgotten with it
 }
 
 // mayControl reports whether v may have control: it is free, or the same person's. It needs mu.
@@ -44,23 +48,41 @@ func (s *Server) join(v *viewer) {
 	v.joined = true
 	previous := s.control
 	wins := v.wants == RoleControl && s.mayControl(v)
-	if wins {
-		s.control = v
-		v.control.Store(true)
-	}
 	s.mu.Unlock()
 
-	if wins {
-		signal(v.bwe.changed) // the pictures are made for its link from now on
-	}
 	if wins && previous != nil {
 		previous.releaseHeld()
-		previous.control.Store(false)
-		s.tell(previous, encode(roleReply{T: "role", Role: RoleView, Message: "Control was taken over in another window."}))
+		previous.claims.Store(false)
+	}
+	s.mu.Lock()
+	if wins {
+		s.control = v
+		v.claims.Store(true)
+		s.assign("Control was taken over in another window.")
+	}
+	s.mu.Unlock()
+	if wins && previous != nil {
 		s.cfg.Handler.RoleChanged(previous.info())
 	}
 	v.log.Info("viewer joined", "person", v.person.Name, "role", v.info().Role, "address", v.address)
 	s.cfg.Handler.ViewerJoined(v.info())
+}
+
+// Yield takes control away from the viewer that has it, if one has, for somebody who came by another door.
+func (s *Server) Yield(message string) {
+	s.acting.Lock()
+	defer s.acting.Unlock()
+	s.mu.Lock()
+	v := s.control
+	s.control = nil
+	s.mu.Unlock()
+	if v == nil {
+		return
+	}
+	v.releaseHeld()
+	v.control.Store(false)
+	s.tell(v, encode(roleReply{T: "role", Role: RoleView, Message: message}))
+	s.cfg.Handler.RoleChanged(v.info())
 }
 
 // leave ends what join began.
@@ -76,8 +98,9 @@ func (s *Server) leave(v *viewer, reason error) {
 	if s.control == v {
 		s.control = nil
 	}
-	s.mu.Unlock()
 	v.control.Store(false)
+	s.mu.Unlock()
+	v.claims.Store(false)
 	v.log.Info("viewer left", "person", v.person.Name, "role", info.Role, "reason", reason.Error())
 	s.cfg.Handler.ViewerLeft(info, reason.Error())
 }

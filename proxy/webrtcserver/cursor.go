@@ -69,10 +69,11 @@ func (s *Server) cursorChanged(c desktop.Cursor) {
 		s.log.Warn("pointer shape not shown", "error", err)
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.cursor = msg
-	viewers := s.connected()
-	s.mu.Unlock()
-	for _, v := range viewers {
-		v.put(channelControl, slotCursor, msg)
+	for _, v := range s.connected() {
+		if !s.hidden(v) {
+			v.put(channelControl, slotCursor, msg)
+		}
 	}
 }

@@ -89,7 +89,8 @@ type remembering struct {
 	sent    uint16 // transport-wide number of the last packet
 	told    uint16 // that of the last one a report told of
 	hearing bool   // there was a report
-	last    int    // gcc's delay controller's estimate, in bits a second
+	loss    lossShare
+	last    int // gcc's delay controller's estimate, in bits a second
 	memory  regainer
 }
 
@@ -105,18 +106,20 @@ func (r *remembering) WriteRTCP(packets []rtcp.Packet, a interceptor.Attributes)
 		if report, ok := p.(*rtcp.TransportLayerCC); ok {
 			reports = true
 			r.hear(report.BaseSequenceNumber + report.PacketStatusCount - 1)
+			r.mu.Lock()
+			r.loss.hear(report)
+			r.mu.Unlock()
 		}
 	}
 	if !reports {
 		return nil
 	}
 	stats := r.GetStats()
-	loss, _ := stats["averageLoss"].(float64)
 	delayed, _ := stats["delayTargetBitrate"].(int)
 	estimate := float64(r.SendSideBWE.GetTargetBitrate())
 	r.mu.Lock()
 	// Several states may have been passed since the last report, so it is the outcome that tells.
-	calm := loss < lossy && float64(delayed) >= fallen*float64(r.last)
+	calm := r.loss < lossy && float64(delayed) >= fallen*float64(r.last)
 	r.last = delayed
 	if r.of.unheard.Load() > gccHistory {
 		estimate, calm = r.memory.rate/2, false // what was sent is more than the path carries, or gcc remembers

@@ -38,6 +38,8 @@ type Viewer struct {
 	Person  Person
 	Role    Role
 	Address string // where the WHEP request came from
+	// Announced is as in its Offer.
+	Announced bool
 }
 
 // Streamer is where the pictures come from; *stream.Hub is one.
@@ -48,6 +50,9 @@ type Streamer interface {
 	ServePatches(ctx context.Context, of stream.Sink, p stream.PatchSink) error
 	// RequestIDR asks for an IDR soon, even of a still picture. It does not block and may be called often.
 	RequestIDR()
+	// HoldViewer stops the pictures and patches of one sink, or lets them go on with an IDR. It does not block, and may be called before
+	// and after Serve.
+	HoldViewer(s stream.Sink, still bool)
 }
 
 // Screen is what the server must know of the desktop; *desktop.Framebuffer is one.
@@ -70,6 +75,8 @@ type Handler interface {
 	ViewerJoined(v Viewer)
 	// RoleChanged is called when a connected viewer won or lost control.
 	RoleChanged(v Viewer)
+	// Acknowledged tells that the session's own person has read a message of Server.ShowMessage; v may be anybody who says so.
+	Acknowledged(v Viewer, message string)
 	// Refused tells of a message that was malformed or not allowed: what kind, and why, without its content.
 	Refused(v Viewer, what, why string)
 	// ViewerLeft is called last, once for every ViewerJoined.

@@ -47,6 +47,7 @@ var _ Streamer = (*stream.Hub)(nil)
 type fakeVideo struct {
 	mu    sync.Mutex
 	sinks map[stream.Sink]chan *h264.AccessUnit
+	held  map[stream.Sink]bool
 	added chan struct{} // a value for every sink
 	idrs  chan struct{} // a value for every RequestIDR
 	seq   atomic.Uint64
@@ -57,6 +58,7 @@ type fakeVideo struct {
 func newFakeVideo() *fakeVideo {
 	return &fakeVideo{
 		sinks: make(map[stream.Sink]chan *h264.AccessUnit),
+		held:  make(map[stream.Sink]bool),
 		added: make(chan struct{}, 64),
 		idrs:  make(chan struct{}, 4096),
 		lanes: make(chan lane, 64),
@@ -106,13 +108,25 @@ type lane struct {
 
 func (f *fakeVideo) RequestIDR() { f.idrs <- struct{}{} }
 
+func (f *fakeVideo) HoldViewer(s stream.Sink, still bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if still {
+		f.held[s] = true
+	} else {
+		delete(f.held, s)
+	}
+}
+
 // show sends a unit to all sinks.
 func (f *fakeVideo) show(au *h264.AccessUnit) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	au.Seq = f.seq.Add(1)
-	for _, units := range f.sinks {
-		units <- au
+	for sink, units := range f.sinks {
+		if !f.held[sink] {
+			units <- au
+		}
 	}
 }
 
@@ -159,7 +173,8 @@ type (
 		Viewer
 		reason string
 	}
-	resized struct{ size image.Point }
+	resized      struct{ size image.Point }
+	acknowledged struct{ viewer, message string }
 )
 
 func newFakeHandler() *fakeHandler {
@@ -181,6 +196,9 @@ func (h *fakeHandler) Resize(_ Viewer, size image.Point) error {
 func (h *fakeHandler) ViewerJoined(v Viewer)              { h.events <- joined{v} }
 func (h *fakeHandler) RoleChanged(v Viewer)               { h.events <- roleChanged{v} }
 func (h *fakeHandler) ViewerLeft(v Viewer, reason string) { h.events <- left{v, reason} }
+func (h *fakeHandler) Acknowledged(v Viewer, message string) {
+	h.events <- acknowledged{v.ID, message}
+}
 func (h *fakeHandler) Refused(_ Viewer, what, why string) { h.refused <- what + ": " + why }
 
 // session is a Server with everything around it.

@@ -60,6 +60,8 @@ func (v *viewer) receive(ctx context.Context, label string, data []byte) {
 		v.pong(m.ID)
 	case *refreshMessage:
 		v.requestIDR()
+	case *seenMessage:
+		v.s.acknowledge(v, m.ID)
 	case *resizeMessage:
 		select { // this goroutine alone writes: after taking the old one there is room
 		case <-v.resize:
@@ -143,6 +145,7 @@ func (v *viewer) inputLoop(ctx context.Context) {
 func (v *viewer) act(m message) {
 	v.s.acting.Lock()
 	defer v.s.acting.Unlock()
+	v.forgetLost()
 	if !v.control.Load() {
 		v.motion.take()
 		return
@@ -182,7 +185,17 @@ func (v *viewer) pass(events ...desktop.Input) {
 }
 
 // releaseHeld releases whatever the viewer holds down. It needs Server.acting.
-func (v *viewer) releaseHeld() { v.pass(v.held.releaseAll()...) }
+func (v *viewer) releaseHeld() {
+	v.forgetLost()
+	v.pass(v.held.releaseAll()...)
+}
+
+// forgetLost forgets what was held when somebody else released it. It needs Server.acting.
+func (v *viewer) forgetLost() {
+	if v.lost.Swap(false) {
+		v.held = held{pointer: desktop.PointerEvent{Pos: v.held.pointer.Pos}}
+	}
+}
 
 // resizeTo asks for a size, brought within the caps: a very small window is no crime.
 func (v *viewer) resizeTo(m *resizeMessage) {

@@ -23,6 +23,13 @@ const (
 	maxKeyNameBytes = 32
 	// maxTextBytes bounds one composed text.
 	maxTextBytes = 4096
+	// maxIDBytes bounds the id of a message that a browser says it has shown; ours have 26.
+	maxIDBytes = 64
+	// maxTexts bounds the messages that wait to be read. The oldest are dropped.
+	maxTexts = 16
+	// maxStillBytes bounds the blurred picture of a frozen session: as base64, with its message, below maxMessageBytes. A larger one is
+	// left out.
+	maxStillBytes = 40 << 10
 	// maxComboKeys bounds a key combination.
 	maxComboKeys = 8
 	// idrBurst is how many IDRs a viewer may ask for at once: joining on a lossy path takes a few.
@@ -59,6 +66,11 @@ const (
 	// patchWater is how many bytes of patches may lie in their data channel before the lane waits: about what is under way on a
 	// link of 20 Mbit/s and 50 ms.
 	patchWater = 128 << 10
+	// patchSlack is how many bytes of patches may be unacknowledged when all has arrived: two packets that are sent again.
+	patchSlack = 2 * maxPacketBytes
+	// patchOpen is the most that may be under way of them because the link has carried as much before: what SCTP sends without a wait, and
+	// room for video in a router's queue.
+	patchOpen = sctpWindow * 3 / 4
 	// nackPackets is how many sent packets are kept for retransmission: five IDRs of 500 KB. A power of two.
 	nackPackets = 2048
 	// socketBuffer is the wished size of the UDP socket's buffers in bytes; the kernel may grant less.
@@ -80,6 +92,8 @@ const (
 	reportInterval = 5 * time.Second
 	// patchAhead is how much longer patches may be under way than the link should need for them.
 	patchAhead = 20 * time.Millisecond
+	// patchLook is the longest time between two looks at whether patches have arrived while the next wait; the first come after pacingStep.
+	patchLook = 8 * time.Millisecond
 	// resizeInterval is the shortest time between two resize requests of a viewer; the last one wins.
 	resizeInterval = 250 * time.Millisecond
 	// idrInterval is how often one viewer may ask for an IDR, after idrBurst at once.

@@ -87,6 +87,11 @@ type resizeMessage struct {
 
 type refreshMessage struct{}
 
+// seenMessage says that a message was read.
+type seenMessage struct {
+	ID string `json:"id"`
+}
+
 // messages are the kinds each channel may carry.
 var messages = map[string]map[string]func() message{
 	channelInput: {
@@ -108,6 +113,7 @@ var messages = map[string]map[string]func() message{
 		"ping":    func() message { return new(pingMessage) },
 		"resize":  func() message { return new(resizeMessage) },
 		"refresh": func() message { return new(refreshMessage) },
+		"seen":    func() message { return new(seenMessage) },
 	},
 	channelPatches: {}, // the browser says nothing on it
 }
@@ -218,3 +224,10 @@ func (m *resizeMessage) check() error {
 }
 
 func (*refreshMessage) check() error { return nil }
+
+func (m *seenMessage) check() error {
+	if m.ID == "" || len(m.ID) > maxIDBytes {
+		return fmt.Errorf("id of %d bytes, need 1 to %d", len(m.ID), maxIDBytes)
+	}
+	return nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -14,6 +15,7 @@ import (
 
 // Kinds of messages on the data channel of patches (PROTOCOL.md).
 const (
+	kindProbe = 0
 	kindNote  = 1
 	kindPatch = 2
 )
@@ -30,6 +32,7 @@ var _ binarySender = (*webrtc.DataChannel)(nil)
 type patchWriter struct {
 	channel binarySender
 	buffer  *buffer
+	tail    *tail
 	track   *track
 	pace    patchPace
 	msg     []byte // reused
@@ -37,8 +40,8 @@ type patchWriter struct {
 
 var _ stream.PatchSink = (*patchWriter)(nil)
 
-func newPatchWriter(channel binarySender, t *track) *patchWriter {
-	return &patchWriter{channel: channel, buffer: newBuffer(channel), track: t}
+func newPatchWriter(channel binarySender, t *track, lost func() time.Time) *patchWriter {
+	return &patchWriter{channel: channel, buffer: newBuffer(channel), tail: newTail(channel, lost), track: t}
 }
 
 // WriteNote implements stream.PatchSink.
@@ -53,7 +56,7 @@ func (w *patchWriter) WritePatch(ctx context.Context, p *stream.Patch) error {
 	if err := w.send(ctx); err != nil {
 		return err
 	}
-	return w.pace.wait(ctx, len(w.msg), w.track.rate())
+	return w.pace.wait(ctx, len(w.msg), w.track.rate(), func() int { return int(w.channel.BufferedAmount()) })
 }
 
 func (w *patchWriter) send(ctx context.Context) error {
@@ -63,6 +66,7 @@ func (w *patchWriter) send(ctx context.Context) error {
 	if err := w.channel.Send(w.msg); err != nil {
 		return fmt.Errorf("webrtc: send a patch: %w", err)
 	}
+	w.tail.note(w.msg)
 	return nil
 }
 
@@ -114,29 +118,54 @@ func appendInts(b []byte, values ...int) []byte {
 	return b
 }
 
-// patchPace spreads patches over time, so that they are not ahead of the link by more than patchAhead.
-type patchPace struct{ free time.Time } // when the link has carried what was sent
+// patchPace spreads patches over time, so that they are not ahead of the link by more than patchAhead, or by what it has shown to carry.
+type patchPace struct {
+	free time.Time // when the link has carried what was sent
+	open int       // bytes that may be under way whatever the estimate says
+}
 
-// wait books n bytes at a rate of bits a second, and blocks while too much is under way.
-func (p *patchPace) wait(ctx context.Context, n, rate int) error {
-	now := time.Now()
-	if p.free.Before(now) {
+// wait books n bytes at a rate of bits a second, and blocks while too much is under way. underWay tells how many bytes have not arrived:
+// what arrives sooner than expected shows that the link carries more than the estimate, which knows video only and follows that down where
+// little is sent. Each time, more may be under way, so that a long way does not cost its round trip for every patch; once something is
+// later than expected, only the estimate counts again.
+func (p *patchPace) wait(ctx context.Context, n, rate int, underWay func() int) error {
+	if now := time.Now(); p.free.Before(now) {
 		p.free = now
 	}
 	p.free = p.free.Add(time.Duration(float64(n) * 8 / float64(rate) * float64(time.Second)))
-	ahead := p.free.Sub(now) - patchAhead
-	if ahead < pacingStep {
-		return nil
+	for look := time.Duration(0); ; look = min(max(2*look, pacingStep), patchLook) {
+		ahead := time.Until(p.free) - patchAhead
+		if ahead < pacingStep {
+			if look > 0 {
+				p.open = 0
+			}
+			return nil
+		}
+		if look > 0 {
+			if err := sleep(ctx, min(ahead, look)); err != nil {
+				return err
+			}
+		}
+		if underWay() <= max(p.open, patchSlack) {
+			p.free = time.Now()
+			if look > 0 {
+				p.open = min(p.open+n, patchOpen)
+			}
+			return nil
+		}
 	}
-	return sleep(ctx, ahead)
 }
 
 // patches serves the patch lane on its data channel, until that or the viewer goes.
 func (v *viewer) patches(ctx context.Context, channel *webrtc.DataChannel) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	channel.OnClose(cancel)
-	err := v.s.cfg.Video.ServePatches(ctx, v.sink, newPatchWriter(channel, v.track))
+	w := newPatchWriter(channel, v.track, v.losses.last)
+	var following sync.WaitGroup
+	following.Go(func() { w.tail.run(ctx) })
+	defer following.Wait()
+	defer cancel()
+	err := v.s.cfg.Video.ServePatches(ctx, v.sink, w)
 	if err != nil && ctx.Err() == nil {
 		v.log.Debug("patch lane ended", "error", err)
 		_ = channel.Close() // the browser then knows that there are no more

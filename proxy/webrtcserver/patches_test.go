@@ -69,9 +69,37 @@ func TestPatchLane(t *testing.T) {
 
 func TestPatchPace(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
+	const rate = 8e6 // 1000 bytes take a millisecond
+	never := func() int { return 1 << 30 }
 	var p patchPace
-	require.NoError(t, p.wait(ctx, 1000, 8e6), "a patch that the link carries in a millisecond")
-	require.NoError(t, p.wait(ctx, 1000, 8e6))
+	require.NoError(t, p.wait(ctx, 1000, rate, never), "a patch that the link carries in a millisecond")
+	require.NoError(t, p.wait(ctx, 1000, rate, never))
+
+	// arrives is a link that has all but `left` bytes at the n-th look.
+	arrives := func(n, left int) func() int {
+		return func() int {
+			if n--; n > 0 {
+				return never()
+			}
+			return left
+		}
+	}
+	began := time.Now()
+	require.NoError(t, p.wait(ctx, 1e9, rate, arrives(3, 0)))
+	require.Less(t, time.Since(began), patience, "it has arrived, sooner than the estimate says")
+	require.NoError(t, p.wait(ctx, 1000, rate, never), "what has arrived is not waited for again")
+	require.Equal(t, patchOpen, p.open, "however much it was")
+
+	p = patchPace{}
+	require.NoError(t, p.wait(ctx, 13_000, 1000, arrives(2, patchSlack)))
+	require.Equal(t, 13_000, p.open, "the next patch may follow while this one is under way")
+	require.NoError(t, p.wait(ctx, 13_000, 1000, arrives(1, 13_000)))
+	require.Equal(t, 13_000, p.open, "which tells nothing new of the link")
+	require.NoError(t, p.wait(ctx, 13_000, 1000, arrives(4, 13_000)), "one has arrived of two")
+	require.Equal(t, 26_000, p.open)
+	require.NoError(t, p.wait(ctx, 13_000, 1.2e6, never), "the link has become slow")
+	require.Zero(t, p.open)
+
 	cancel(errEnded)
-	require.ErrorIs(t, p.wait(ctx, 1_000_000, 8e6), errEnded, "a second's worth of patches waits")
+	require.ErrorIs(t, p.wait(ctx, 1_000_000, rate, never), errEnded, "a second's worth of patches waits")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
@@ -46,13 +47,48 @@ func (s *Server) SetState(state State, code, message string) {
 	}
 }
 
+// An Ending is a session's end that is foreseen.
+type Ending struct {
+	Code     string // why, for programs
+	Message  string // for people
+	Deadline time.Time
+}
+
+// reply words e as it is now.
+func (e Ending) reply() []byte {
+	r := endingReply{T: "ending", Code: e.Code, Message: e.Message}
+	if e.Code != "" {
+		r.Remaining = max(0, time.Until(e.Deadline).Milliseconds())
+	}
+	return encode(r)
+}
+
+// SetEnding tells every viewer, and those that come, when the session is going to end. The zero value takes it back.
+func (s *Server) SetEnding(e Ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending = e
+	for _, v := range s.viewers {
+		v.push(channelControl, e.reply())
+	}
+}
+
 // Notice shows a message to every viewer.
 func (s *Server) Notice(level Level, message string) {
 	s.broadcast(encode(noticeReply{T: "notice", Level: level, Message: message}))
 }
 
-// Bell rings in every browser.
-func (s *Server) Bell() { s.broadcast(encode(bellReply{T: "bell"})) }
+// Bell rings in every browser that shows the desktop.
+func (s *Server) Bell() {
+	msg := encode(bellReply{T: "bell"})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.viewers {
+		if !s.hidden(v) {
+			v.push(channelControl, msg)
+		}
+	}
+}
 
 // SetName tells every viewer, and those that come, the desktop's name.
 func (s *Server) SetName(name string) {
@@ -65,7 +101,9 @@ func (s *Server) SetName(name string) {
 	defer s.mu.Unlock()
 	s.name = name
 	for _, v := range s.viewers {
-		v.push(channelControl, msg)
+		if !s.hidden(v) {
+			v.push(channelControl, msg)
+		}
 	}
 }
 
@@ -80,11 +118,12 @@ func (s *Server) SendClipboard(text string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.control == nil {
+	v := s.acts()
+	if v == nil {
 		return nil
 	}
 	s.clipID++
-	s.control.put(channelClipboard, slotClipboard, splitClipboard(s.clipID, text)...)
+	v.put(channelClipboard, slotClipboard, splitClipboard(s.clipID, text)...)
 	return nil
 }
 
@@ -117,12 +156,27 @@ func (s *Server) greet(v *viewer, label string, o *outbox) {
 	defer s.mu.Unlock()
 	if label == channelControl {
 		size := s.cfg.Screen.Size()
-		o.push(encode(helloReply{
-			T: "hello", Viewer: v.id, Role: v.info().Role, Session: s.cfg.Session,
+		hello := helloReply{
+			T: "hello", Viewer: v.id, Role: v.mayAct(), Session: s.cfg.Session,
 			Width: size.X, Height: size.Y, Name: s.name, Resizable: s.cfg.Resizable,
-		}))
+		}
+		if s.hidden(v) {
+			hello.Name = "" // it may have changed since
+		} else {
+			o.put(slotCursor, s.cursor)
+		}
+		if s.cfg.Owner != "" && !v.owns() {
+			hello.Watching = watchingSilent
+			if v.tells {
+				hello.Watching = watchingAnnounced
+			}
+		}
+		o.push(encode(hello))
+		s.greetSupervised(v, o)
 		o.push(encode(s.state))
-		o.put(slotCursor, s.cursor)
+		if s.ending.Code != "" {
+			o.push(s.ending.reply())
+		}
 	}
 	v.outboxes[label] = o
 	if s.ended {

@@ -16,7 +16,15 @@ type helloReply struct {
 	Height    int    `json:"height"`
 	Name      string `json:"name"`
 	Resizable bool   `json:"resizable"`
+	// Watching is of somebody who watches another person's session.
+	Watching string `json:"watching,omitempty"`
 }
+
+// Values of helloReply.Watching.
+const (
+	watchingSilent    = "silent"
+	watchingAnnounced = "announced"
+)
 
 type cursorReply struct {
 	T      string `json:"t"`
@@ -60,6 +68,74 @@ type noticeReply struct {
 	T       string `json:"t"`
 	Level   Level  `json:"level"`
 	Message string `json:"message"`
+}
+
+// endingReply says that the session is going to end; without a code that it is not any more. The time left is relative,
+// because clocks differ.
+type endingReply struct {
+	T         string `json:"t"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	Remaining int64  `json:"in_ms"`
+}
+
+// freezeReply says that the session is frozen, or not any more. Times are how long ago, because clocks differ.
+type freezeReply struct {
+	T    string `json:"t"`
+	On   bool   `json:"on"`
+	By   string `json:"by,omitempty"`
+	For  int64  `json:"for_ms"`
+	Live bool   `json:"live"` // this viewer goes on seeing the desktop
+	// Still is a JPEG, for those who do not.
+	Still []byte `json:"still,omitempty"`
+}
+
+// controlReply says who has taken over; without a name nobody has.
+type controlReply struct {
+	T    string `json:"t"`
+	By   string `json:"by"`
+	Mine bool   `json:"mine"`
+	For  int64  `json:"for_ms"`
+}
+
+// questionReply says what is asked; without an id nothing is (any more).
+type questionReply struct {
+	T       string      `json:"t"`
+	ID      string      `json:"id"`
+	By      string      `json:"by,omitempty"` // who is asked
+	Mine    bool        `json:"mine"`         // at this viewer
+	Rules   []AskedRule `json:"rules,omitempty"`
+	Source  string      `json:"source,omitempty"`
+	Excerpt string      `json:"excerpt,omitempty"`
+	Held    bool        `json:"held,omitempty"` // an act waits
+	For     int64       `json:"for_ms"`
+	In      int64       `json:"in_ms,omitempty"` // left to answer; 0: any time
+}
+
+// messageReply is a text for the session's person, who answers seen.
+type messageReply struct {
+	T    string `json:"t"`
+	ID   string `json:"id"`
+	From string `json:"from,omitempty"`
+	Text string `json:"text"`
+	For  int64  `json:"for_ms"`
+}
+
+// watchersReply says who watches.
+type watchersReply struct {
+	T        string         `json:"t"`
+	Watchers []watcherReply `json:"watchers"`
+}
+
+type watcherReply struct {
+	Name string `json:"name"`
+	For  int64  `json:"for_ms"`
+}
+
+// readReply takes a message off the session person's other screens.
+type readReply struct {
+	T  string `json:"t"`
+	ID string `json:"id"`
 }
 
 type pongReply struct {

@@ -25,6 +25,8 @@ type Config struct {
 	Handler         Handler
 	// Session is told to browsers.
 	Session string
+	// Owner is the id of the person whose session it is: theirs are the viewers that SetFreeze stops, and who reads messages.
+	Owner string
 	// Resizable says that the target may take another size.
 	Resizable bool
 	// Figures, where not nil, answers pings with the encoder's figures.
@@ -45,6 +47,8 @@ type Offer struct {
 	Role          Role // what is asked for
 	ClientAddress string
 	SDP           string
+	// Announced says that the session's own person is told that this one watches, which this one is shown.
+	Announced bool
 }
 
 // Answer is what the browser gets.
@@ -62,18 +66,26 @@ type Server struct {
 	offers  chan *viewer  // unbuffered: from Offer to Run
 	done    chan struct{} // closed when Run ends
 
-	// acting is held while input passes to the Handler and while control changes hands, so that the releases
-	// of one viewer come before the presses of the next. It is taken before mu.
+	// acting is held while input passes to the Handler and while viewers come and go, so that the releases
+	// of one viewer come before the presses of the next. It is taken before mu. SetTakenOver does without: who calls it has released
+	// what was held, and lets nothing of others through.
 	acting sync.Mutex
 
 	mu      sync.Mutex
 	viewers map[string]*viewer
-	control *viewer // the one with RoleControl, or nil; written with acting held
-	state   stateReply
-	name    string
-	cursor  []byte // the last cursor message
-	ended   bool
-	clipID  int64
+	control *viewer // the one with RoleControl unless somebody has taken over, or nil; written with acting held
+	over    TakenOver
+	freeze  *Freeze // nil: the session's person sees it
+	// question is what is asked; nil: nothing.
+	question *Question
+	texts    []Message
+	watched  []Watcher
+	state    stateReply
+	ending   Ending // no Code: none is foreseen
+	name     string
+	cursor   []byte // the last cursor message
+	ended    bool
+	clipID   int64
 }
 
 // New checks the configuration. The Server works while Run runs.

@@ -6,6 +6,7 @@ import (
 	"image"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"github.com/vitrine-psm/vitrine/codec/h264"
@@ -99,7 +100,7 @@ func (v *viewer) probe(ctx context.Context) {
 // requestIDR asks for an IDR on behalf of the viewer, within its share: an IDR goes to all viewers and into the
 // recording. A browser that needs one and does not get it repeats itself.
 func (v *viewer) requestIDR() {
-	if v.idrs.Allow() {
+	if !v.s.hides(v) && v.idrs.Allow() {
 		v.s.cfg.Video.RequestIDR()
 	}
 }
@@ -114,6 +115,9 @@ func (v *viewer) readRTCP(sender *webrtc.RTPSender) {
 			return
 		}
 		for _, p := range packets {
+			if _, asked := p.(*rtcp.TransportLayerNack); asked {
+				v.losses.lose(time.Now())
+			}
 			if loss.hear(p, v.track.state(), time.Now()) {
 				v.requestIDR()
 			}

@@ -136,17 +136,19 @@ func withLoss(drop func(b []byte) bool) (*lossyConn, func(*Config)) {
 func TestLostPacketsAreSentAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	conn, lossy := withLoss(func([]byte) bool { return rng.IntN(12) == 0 }) // retransmissions as well
-	s := newSession(t, lossy)
+	// pion goes on asking for what came again in the other stream. On a busy machine the estimate falls, and with it what may be
+	// sent again: that would all be gone for what is there already.
+	s := newSession(t, lossy, func(cfg *Config) { cfg.Rates = Rates{Min: 20e6} })
 	b := s.join(alice, RoleView)
 	first := unit(0, 12, 4, 20, 900)
 	s.video.show(first)
 	require.Equal(t, first.Data, receive(t, b.units, "the first picture"))
 	for i := range 8 {
-		u := unit(time.Duration(i+1)*time.Second/30, 12, 4, 20, 30000)
+		u := unit(time.Duration(i+1)*time.Second/30, 12, 4, 20, 15000)
 		s.video.show(u)
 		require.Equal(t, u.Data, receive(t, b.units, "a picture"))
 	}
-	require.Greater(t, conn.lost(), 10)
+	require.Greater(t, conn.lost(), 5)
 }
 
 // The end of the last picture before stillness gets lost: nothing of it, and no later picture, tells.

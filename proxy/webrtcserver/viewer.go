@@ -20,11 +20,13 @@ type viewer struct {
 	person  Person
 	address string
 	wants   Role // what the offer asked for
+	tells   bool // the session's person is told that this one watches
 	offer   string
 	log     *slog.Logger
 	bwe     *estimator
 	track   *track
 	sink    *sink
+	losses  lossClock
 
 	answer chan answer             // capacity 1: what Offer waits for
 	end    context.CancelCauseFunc // set by run before the viewer is registered
@@ -41,7 +43,9 @@ type viewer struct {
 
 	idrs       *rate.Limiter // what it may ask for
 	violations atomic.Int64
-	control    atomic.Bool // has RoleControl; written with Server.acting held
+	claims     atomic.Bool // has RoleControl unless somebody has taken over; written with Server.acting held
+	control    atomic.Bool // may act; written with Server.mu held
+	lost       atomic.Bool // what held says was released by others
 
 	motion motion
 	held   held // guarded by Server.acting
@@ -74,6 +78,7 @@ func newViewer(s *Server, o Offer) *viewer {
 		person:   o.Person,
 		address:  o.ClientAddress,
 		wants:    o.Role,
+		tells:    o.Announced,
 		offer:    o.SDP,
 		log:      s.log.With("viewer", o.ViewerID),
 		bwe:      bwe,
@@ -95,14 +100,25 @@ func newViewer(s *Server, o Offer) *viewer {
 	return v
 }
 
-// info describes the viewer.
+// info describes the viewer, with the role it has unless somebody has taken over.
 func (v *viewer) info() Viewer {
 	role := RoleView
-	if v.control.Load() {
+	if v.claims.Load() {
 		role = RoleControl
 	}
-	return Viewer{ID: v.id, Person: v.person, Role: role, Address: v.address}
+	return Viewer{ID: v.id, Person: v.person, Role: role, Address: v.address, Announced: v.tells}
 }
+
+// mayAct is the role it has in fact.
+func (v *viewer) mayAct() Role {
+	if v.control.Load() {
+		return RoleControl
+	}
+	return RoleView
+}
+
+// owns tells whether the session is this viewer's person's.
+func (v *viewer) owns() bool { return v.s.cfg.Owner != "" && v.person.ID == v.s.cfg.Owner }
 
 // run is the viewer's life, from its offer to the end of its connection.
 func (v *viewer) run(ctx context.Context, e *engine) {

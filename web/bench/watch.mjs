@@ -7,29 +7,11 @@
 // from the click on Connect or from opening the session's page, and {"colour": index, "at": ms} for every change: the
 // unix time at which a new colour could be read from the picture in the page, the video with the tiles over it. And once a
 // second {"stats": {"at": ms, "video": bytes, "patches": bytes, "messages": n, "frames": n}}: what has come so far on each lane.
-import { chromium } from 'playwright-core';
+import { signedIn } from './page.mjs';
 
 const [url, username, session, seconds] = process.argv.slice(2);
-const browser = await chromium.launch({
-  executablePath: process.env.VITRINE_CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--headless=new',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-sync',
-    '--disable-background-networking',
-    '--disable-component-update',
-  ],
-});
+const { browser, page } = await signedIn(url, username, { width: 1920, height: 1130 });
 try {
-  const context = await browser.newContext({ viewport: { width: 1920, height: 1130 } });
-  const answer = await context.request.post(`${url}/api/v1/sign-in`, {
-    data: { username, password: process.env.VITRINE_PASSWORD },
-  });
-  if (!answer.ok()) throw new Error(`sign-in: ${answer.status()}`);
-  const page = await context.newPage();
   await page.addInitScript(() => {
     const Peer = window.RTCPeerConnection;
     window.RTCPeerConnection = class extends Peer {

@@ -1,4 +1,5 @@
 // Chromium as the tests use it, and what they ask of pages.
+import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -49,7 +50,7 @@ export async function signIn(page, base, username, password, path = '/') {
   await page.goto(base + path);
   await page.getByLabel('User name').fill(username);
   await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 /** Writes a picture of the page for people to look at, in both colour schemes. */
@@ -112,6 +113,11 @@ export async function place(page, [x, y]) {
   return [box.x + ((x + 0.5) * box.width) / w, box.y + ((y + 0.5) * box.height) / h];
 }
 
+/** Waits until a dialog that was closed has faded: its veil takes clicks up to then. */
+export function dialogGone(page) {
+  return page.waitForFunction(() => !document.querySelector('.mantine-Modal-overlay'));
+}
+
 /** How far two colours are apart: the largest difference of a channel. */
 export function distance(a, b) {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
@@ -126,4 +132,79 @@ export async function eventually(ask, good, what, timeoutMs = 10_000) {
     if (Date.now() > end) throw new Error(`${what}: still ${JSON.stringify(answer)} after ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Sends a request as the person of a page; returns the status and the body, null when it is empty. */
+export function call(page, method, path, body) {
+  return page.evaluate(
+    async ([method, path, body]) => {
+      const answer = await fetch(`/api/v1${path}`, {
+        method,
+        ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
+      });
+      const text = await answer.text();
+      return { status: answer.status, body: text ? JSON.parse(text) : null };
+    },
+    [method, path, body],
+  );
+}
+
+/** What the API says at a path, to the person of a page. */
+export async function get(page, path) {
+  return (await call(page, 'GET', path)).body;
+}
+
+/** Adds a policy, by the page of somebody who may. */
+export async function addPolicy(admin, id, text) {
+  const made = await call(admin, 'POST', '/policies', { id, name: id, text });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  return made.body;
+}
+
+/** Makes a user by admin's page and signs them in, in a window of their own. */
+export async function newPerson(browser, admin, base, username, roles = ['user']) {
+  const made = await call(admin, 'POST', '/users', { username, roles });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const person = await openPage(browser);
+  // The first password is for changing it.
+  await person.page.goto(`${base}/sign-in`);
+  const { password } = made.body;
+  assert.equal((await call(person.page, 'POST', '/sign-in', { username, password })).status, 200);
+  const secret = 'a password nobody guesses 7';
+  const change = { current_password: password, new_password: secret };
+  const changed = await call(person.page, 'POST', '/me/password', change);
+  assert.ok(changed.status < 300, JSON.stringify(changed.body));
+  await call(person.page, 'POST', '/sign-out');
+  await signIn(person.page, base, username, secret);
+  await person.page.waitForURL('**/targets');
+  return person;
+}
+
+/** Connects to the demo desktop and waits for its picture; returns the session's id. */
+export async function connect(page) {
+  await page.getByRole('button', { name: 'Connect to Demo desktop' }).click();
+  return firstPicture(page);
+}
+
+/** Waits for the picture of the session that a page is about to show; returns the session's id. */
+export async function firstPicture(page) {
+  await page.waitForURL('**/sessions/*');
+  await eventually(
+    () => pixels(page, 'desktop', [[8, 8]]),
+    (seen) => seen !== null,
+    'the first picture',
+  );
+  return new URL(page.url()).pathname.split('/').at(-1);
+}
+
+/** Makes the user alice and lets users connect, by admin's page; she signs in and is in a session with the demo desktop. */
+export async function aliceConnects(browser, admin, base) {
+  await addPolicy(
+    admin,
+    'everybody-connects',
+    'permit (principal in Role::"user", action == Action::"connect", resource);',
+  );
+  const alice = await newPerson(browser, admin, base, 'alice');
+  await connect(alice.page);
+  return alice;
 }

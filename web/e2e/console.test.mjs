@@ -77,9 +77,15 @@ inConsole('targets: search, tags, a target that refuses', async (page) => {
   assert.equal(await cards.count(), 6);
   await screenshot(page, 'targets');
   await page.getByRole('button', { name: 'production' }).click();
-  assert.equal(await cards.count(), 3);
+  const shown = (n) =>
+    eventually(
+      () => cards.count(),
+      (count) => count === n,
+      `${n} targets`,
+    );
+  await shown(3);
   await page.getByLabel('Search targets').fill('pinned ca');
-  assert.equal(await cards.count(), 1);
+  await shown(1);
   await page.getByLabel('Search targets').fill('nothing like it');
   await page.getByText('Nothing matches').waitFor();
   await page.getByLabel('Search targets').fill('');
@@ -159,7 +165,7 @@ test('a gateway that does not take the offer is asked again, and said to be', as
   await page.getByRole('heading', { name: 'Reconnecting' }).waitFor();
   await page.getByRole('alert').getByText('Start the real gateway to see one').waitFor();
   await screenshot(page, 'reconnecting');
-  await page.getByText('(try 2)').waitFor();
+  await page.getByText(/\(try [2-9]\)/).waitFor(); // by now perhaps more than two
   await context.close();
 });
 
@@ -219,13 +225,14 @@ inConsole('player: plays, skips idle time, steps, changes speed, ends', async (p
   await page.keyboard.press(' ');
   const before = await eventually(
     () => video(page),
-    (v) => v.paused,
+    (v) => v.paused && !v.seeking,
     'pause',
   );
   await page.keyboard.press('.');
+  // The next picture may begin a few milliseconds after the moment of the pause.
   const next = await eventually(
     () => video(page),
-    (v) => v.currentTime > before.currentTime + 0.02,
+    (v) => v.currentTime > before.currentTime && !v.seeking,
     'next picture',
   );
   assert.ok(next.currentTime - before.currentTime < 0.25, 'one picture at 10 a second');

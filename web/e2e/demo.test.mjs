@@ -1,14 +1,12 @@
 // The whole product: the real binary with its demo desktop, and a real Chromium. What is typed and clicked in the
 // browser must arrive on the desktop, show in the video, and be found again in the recording.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
+  connect,
   distance,
   eventually,
+  get,
   launch,
   openPage,
   pixels,
@@ -18,36 +16,22 @@ import {
   watch,
 } from './browser.mjs';
 import * as scene from './demo-scene.mjs';
-import { start } from './process.mjs';
+import { startDemo } from './process.mjs';
 
 let gateway;
-let data;
 let browser;
 let base;
 let password;
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 before(async () => {
-  data = mkdtempSync(join(tmpdir(), 'vitrine-e2e-'));
-  const binary = resolve(process.env.VITRINE_BIN ?? '../bin/vitrine');
-  const args = ['demo', '--data', data, '--port', String(await freePort())];
-  gateway = await start(binary, args, /console\s+(http\S+)[\s\S]*password\s+(\S+)/);
-  [, base, password] = gateway.match;
+  gateway = await startDemo();
+  ({ base, password } = gateway);
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  const code = await gateway?.stop();
-  if (data) rmSync(data, { recursive: true, force: true });
-  assert.equal(code, 0, `the gateway ended with ${code}:\n${gateway.output()}`);
+  await gateway?.close();
 });
 
 /** Fails unless every swatch of the demo desktop is in the picture, as exactly as H.264 shows flat colours. */
@@ -64,19 +48,6 @@ async function rightPixels(page, testId, what) {
     `${what}: expected ${JSON.stringify(colours)}`,
   );
 }
-
-async function connect(page) {
-  await page.getByRole('button', { name: 'Connect to Demo desktop' }).click();
-  await page.waitForURL('**/sessions/*');
-  await eventually(
-    () => pixels(page, 'desktop', [[8, 8]]),
-    (seen) => seen !== null,
-    'the first picture',
-  );
-  return new URL(page.url()).pathname.split('/').at(-1);
-}
-
-const api = (page, path) => page.evaluate(async (p) => (await fetch(`/api/v1${p}`)).json(), path);
 
 test('a wrong password is refused', async () => {
   const { page, context, complaints } = await openPage(browser);
@@ -127,7 +98,7 @@ test('a session, from signing in to its recording', async (t) => {
     await page.evaluate(() => navigator.clipboard.writeText('from the browser'));
     await page.keyboard.press('Control+v');
     await eventually(
-      async () => (await api(page, `/recordings/${session}/events?limit=5000`)).events,
+      async () => (await get(page, `/recordings/${session}/events?limit=5000`)).events,
       (events) => events.some((e) => e.direction === 'to_target' && e.text === 'from the browser'),
       'the clipboard in the log',
     );
@@ -155,7 +126,7 @@ test('a session, from signing in to its recording', async (t) => {
     await screenshot(page, 'real-keys');
     await page.getByRole('button', { name: 'Ctrl+Alt+Del' }).click();
     await eventually(
-      async () => (await api(page, `/recordings/${session}/events?limit=5000`)).events,
+      async () => (await get(page, `/recordings/${session}/events?limit=5000`)).events,
       (events) => events.some((e) => e.kind === 'key' && /^(KP_)?Delete$/.test(e.key)),
       'the keys in the log',
     );
@@ -213,7 +184,7 @@ test('a session, from signing in to its recording', async (t) => {
   await t.test('the recording is sealed and verified', async () => {
     await page.goto(`${base}/recordings`);
     await eventually(
-      () => api(page, `/recordings/${session}`),
+      () => get(page, `/recordings/${session}`),
       (recording) => recording.state === 'sealed' && recording.sealed_by === 'worker',
       'a sealed recording',
     );

@@ -5,7 +5,7 @@
 // Reads one JSON object a line, {"do": name, …}, and answers each by one line before it reads the next: {"value": …} or
 // {"error": text}. It ends with its input. `commands` is all it can do.
 import { createInterface } from 'node:readline';
-import { launch, openPage, picture, place, screenshot, signIn } from './browser.mjs';
+import { dialogGone, launch, openPage, picture, place, screenshot, signIn } from './browser.mjs';
 
 const [base] = process.argv.slice(2);
 const shifted = '~!@#$%^&*()_+{}|:"<>?';
@@ -16,6 +16,16 @@ const { context, page, complaints } = await openPage(browser, {
 });
 context.setDefaultTimeout(30_000); // the machine may be busy
 const devtools = await context.newCDPSession(page);
+await context.addInitScript(() => {
+  const note = (event) => (window.clicked = performance.timeOrigin + event.timeStamp);
+  window.addEventListener('click', note, { capture: true });
+  window.channels = {};
+  const create = RTCPeerConnection.prototype.createDataChannel;
+  RTCPeerConnection.prototype.createDataChannel = function (label, ...rest) {
+    return (window.channels[label] = create.call(this, label, ...rest));
+  };
+});
+const inside = (role) => (role ? page.getByRole(role) : page);
 
 const commands = {
   /** Signs in and waits for the page that follows. */
@@ -28,7 +38,7 @@ const commands = {
 
   viewport: ({ width, height }) => page.setViewportSize({ width, height }),
 
-  /** What the page says and where it is; `spilt`: an alert's text does not fit into its box; w and h are the size of the picture in it, if there is one. */
+  /** What the page says and where it is; `spilt`: an alert's text does not fit into its box; w and h are the size of the picture in it, if there is one; focus: a dialog's text field has the keys. */
   page: () =>
     page.evaluate(() => {
       const video = document.querySelector('video');
@@ -40,17 +50,28 @@ const commands = {
         spilt: alerts.some((alert) => alert.scrollWidth > alert.clientWidth),
         w: video?.videoWidth ?? 0,
         h: video?.videoHeight ?? 0,
+        focus: document.activeElement?.matches('[role=dialog] textarea') ?? false,
       };
     }),
 
-  /** Clicks what has this role and name. */
-  click: ({ role, name }) => page.getByRole(role, { name, exact: true }).first().click(),
+  /** Clicks what has this role and name, within something of another role where that is given. */
+  click: ({ role, name, within }) => inside(within).getByRole(role, { name, exact: true }).first().click(),
+
+  /** Fills in a text field. */
+  fill: ({ role = 'textbox', name, text, within }) => inside(within).getByRole(role, { name }).fill(text),
+
+  /** Waits until no dialog's veil takes clicks any more. */
+  dialogGone: () => dialogGone(page),
 
   /** Clicks a text that is no control of its own. */
   clickText: ({ text }) => page.getByText(text, { exact: true }).first().click(),
 
   /** The picture of a video as a PNG file in base64; null while it shows nothing. */
   picture: ({ testId }) => picture(page, testId),
+
+  /** The blurred picture of a frozen session, as a JPEG file in base64; null while there is none. */
+  still: () =>
+    page.evaluate(() => document.querySelector('img[src^="data:image/jpeg"]')?.src.split(',')[1] ?? null),
 
   /** The window's own picture of the desktop, as a PNG file in base64: what a person sees, pixel by pixel of the screen. */
   seen: async () => {
@@ -141,6 +162,48 @@ const commands = {
     await page.mouse.click(box.x + box.width * part, box.y + box.height - 10);
     await page.waitForFunction(() => document.querySelector('video')?.seeking === false);
   },
+
+  /** Goes to the moment of the first event of that name in the list beside a recording. */
+  event: async ({ label }) => {
+    const events = page.getByRole('region', { name: 'Events' });
+    await events.getByRole('button').filter({ hasText: label }).first().click();
+    await page.waitForFunction(() => document.querySelector('video')?.seeking === false);
+  },
+
+  /** Sends a message by one of the session's data channels, whatever the page itself would do. */
+  send: ({ channel, message }) =>
+    page.evaluate(([label, text]) => window.channels[label].send(text), [channel, JSON.stringify(message)]),
+
+  /** Presses a key on the desktop all the time, every so many milliseconds, as fast as a hand never is; 0 ends it. */
+  drum: ({ every }) =>
+    page.evaluate((every) => {
+      clearInterval(window.drumming);
+      if (!every) return;
+      window.drumming = setInterval(() => {
+        for (const type of ['keydown', 'keyup'])
+          document.activeElement.dispatchEvent(
+            new KeyboardEvent(type, { key: 'a', code: 'KeyA', bubbles: true, cancelable: true }),
+          );
+      }, every);
+    }, every),
+
+  /** Begins to look, frame by frame, for a text in the page; `expected` tells when it was there. */
+  expect: ({ text }) =>
+    page.evaluate((text) => {
+      window.expected = new Promise((found) => {
+        const look = () => {
+          if (document.body.textContent.includes(text)) found(performance.timeOrigin + performance.now());
+          else requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      });
+    }, text),
+
+  /** Waits for what was to be expected and returns when it was there, in milliseconds since 1970. */
+  expected: () => page.evaluate(() => window.expected),
+
+  /** When the last click in the page was, in milliseconds since 1970. */
+  clicked: () => page.evaluate(() => window.clicked),
 
   /** Takes pictures of the page, dark and light, for people to look at. */
   screenshot: ({ name }) => screenshot(page, name),

@@ -7,7 +7,7 @@ export const me = {
   permissions: ['connect', 'view_live', 'terminate', 'replay', 'export', 'manage_targets'],
 };
 
-export const targets = [
+const desktops = [
   {
     id: 'demo',
     name: 'Demo desktop',
@@ -15,6 +15,7 @@ export const targets = [
     address: '127.0.0.1:5900',
     description: 'A drawn desktop to click and type in.',
     tags: ['demo', 'loopback'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: { trust: 'none' },
   },
   {
@@ -24,6 +25,7 @@ export const targets = [
     address: '10.20.4.17:5901',
     description: 'Process data of the east plant. Changes only in the maintenance window.',
     tags: ['plant-east', 'production'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: { trust: 'verify' },
   },
   {
@@ -32,6 +34,7 @@ export const targets = [
     protocol: 'vnc',
     address: '10.20.4.31:5900',
     tags: ['plant-east'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: { trust: 'verify' },
   },
   {
@@ -41,6 +44,7 @@ export const targets = [
     address: 'ca.vault.example:5900',
     description: 'Certificate authority. TLS pinned.',
     tags: ['production', 'vault'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: { trust: 'pin', fingerprint: '3f7a90c2'.repeat(8) },
   },
   {
@@ -50,6 +54,7 @@ export const targets = [
     address: 'accounting.example.com:3389',
     description: 'Windows Server, signed in by network level authentication.',
     tags: ['windows', 'production'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: {
       trust: 'first_use',
       fingerprint: 'ab12cd34ef56a789'.repeat(4),
@@ -62,9 +67,18 @@ export const targets = [
     protocol: 'rdp',
     address: 'jump.example.com:3389',
     tags: ['linux'],
+    accounts: [{ id: 'a', name: 'default', tags: [], connect: true }],
     certificate: { trust: 'first_use' },
   },
 ];
+
+/** Each with the one account that targets of the configuration have. */
+export const targets = desktops.map((target, i) => ({
+  ...target,
+  accounts: [{ id: `01JA000000000000000000000${i}`, name: 'default', tags: [], connect: true }],
+  origin: 'config',
+  revision: 1,
+}));
 
 const person = (id, name) => ({ id, name });
 const admin = person('u1', 'admin');

@@ -43,6 +43,9 @@ const find = (id) => {
 /** When each running recording was first asked for. */
 const births = new Map();
 
+/** The words of a search. */
+const words = (query) => (query.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+
 /** The index as of now: recordings that run grow in real time, from 20 s when they are first asked for. */
 function indexOf(session) {
   const total = media.segments.at(-1).start_ms + media.segments.at(-1).duration_ms;
@@ -83,6 +86,7 @@ function cut(segment, now) {
 }
 
 const routes = [
+  ['GET', '/sign-in', () => ({ providers: [], passkeys: false })],
   [
     'POST',
     '/sign-in',
@@ -108,7 +112,34 @@ const routes = [
     },
   ],
   ['GET', '/me', () => me],
-  ['GET', '/targets', () => ({ targets })],
+  ['GET', '/me/factors', () => ({ passkeys: [], recovery_codes: 0, required: false, available: ['totp'] })],
+  [
+    'GET',
+    '/notifications/stream',
+    ({ response }) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.write('event: standing\ndata: {"unread": 0, "newest": ""}\n\n');
+    },
+  ],
+  ['GET', '/notifications', () => ({ notifications: [], unread: 0 })],
+  ['GET', '/notifications/settings', () => ({ email: true, available: false })],
+  ['GET', '/access-requests', () => ({ requests: [] })],
+  ['GET', '/access-grants', () => ({ grants: [] })],
+  [
+    'GET',
+    '/targets',
+    ({ query }) => {
+      const words = (query.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean);
+      const text = (t) => [t.id, t.name, t.description, t.address, ...t.tags].join('\n').toLowerCase();
+      return {
+        targets: targets.filter(
+          (t) =>
+            words.every((word) => text(t).includes(word)) &&
+            query.getAll('tag').every((tag) => t.tags.includes(tag)),
+        ),
+      };
+    },
+  ],
   [
     'DELETE',
     '/targets/:id/certificate',
@@ -194,7 +225,48 @@ const routes = [
       throw new Refusal(503, 'mock', 'The mock has no desktops', 'Start the real gateway to see one.');
     },
   ],
-  ['GET', '/recordings', () => ({ recordings })],
+  [
+    'GET',
+    '/recordings',
+    ({ query }) => ({
+      recordings: recordings.filter(
+        (r) =>
+          !query.get('before') &&
+          (query.get('review') ?? 'to_do') === 'to_do' &&
+          words(query).every((word) => JSON.stringify(r.session).toLowerCase().includes(word)),
+      ),
+    }),
+  ],
+  ['GET', '/recordings/search', () => ({ found: [] })],
+  ['GET', '/recordings/:id/search', () => ({ hits: [] })],
+  ['GET', '/recordings/:id/notes', () => ({ notes: [] })],
+  ['GET', '/recordings/:id/review', () => ({ state: 'to_do', history: [] })],
+  [
+    'GET',
+    '/recordings/:id/timeline',
+    ({ id }) => {
+      const { duration_ms } = indexOf(find(id));
+      const seconds = Math.floor(duration_ms / 1000) + 1;
+      const each = (kind) =>
+        Array.from(
+          { length: seconds },
+          (_, s) => log.filter((e) => e.kind === kind && Math.floor(e.t_us / 1e6) === s).length,
+        );
+      const markers = log
+        .filter((e) => ['clipboard', 'resize'].includes(e.kind) && e.t_us <= duration_ms * 1000)
+        .map((e) => ({ t_ms: e.t_us / 1000, kind: e.kind, actor: e.actor, text: e.text ?? '' }));
+      const picture = Array.from({ length: seconds }, (_, s) => 2000 + 1000 * (s % 5));
+      return {
+        bucket_ms: 1000,
+        duration_ms,
+        keys: each('key'),
+        pointer: each('pointer'),
+        picture,
+        markers,
+        left_out: false,
+      };
+    },
+  ],
   [
     'GET',
     '/recordings/:id',

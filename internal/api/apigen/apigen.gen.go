@@ -18,24 +18,483 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccessDecisionVerdict.
+const (
+	AccessDecisionVerdictApproved AccessDecisionVerdict = "approved"
+	AccessDecisionVerdictDenied   AccessDecisionVerdict = "denied"
+	AccessDecisionVerdictReviewed AccessDecisionVerdict = "reviewed"
+)
+
+// Valid indicates whether the value is a known member of the AccessDecisionVerdict enum.
+func (e AccessDecisionVerdict) Valid() bool {
+	switch e {
+	case AccessDecisionVerdictApproved:
+		return true
+	case AccessDecisionVerdictDenied:
+		return true
+	case AccessDecisionVerdictReviewed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessGrantState.
+const (
+	AccessGrantStateActive  AccessGrantState = "active"
+	AccessGrantStateEnded   AccessGrantState = "ended"
+	AccessGrantStateExpired AccessGrantState = "expired"
+	AccessGrantStateUsedUp  AccessGrantState = "used_up"
+)
+
+// Valid indicates whether the value is a known member of the AccessGrantState enum.
+func (e AccessGrantState) Valid() bool {
+	switch e {
+	case AccessGrantStateActive:
+		return true
+	case AccessGrantStateEnded:
+		return true
+	case AccessGrantStateExpired:
+		return true
+	case AccessGrantStateUsedUp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessRequestKind.
+const (
+	AccessRequestKindBreakGlass AccessRequestKind = "break_glass"
+	AccessRequestKindRequest    AccessRequestKind = "request"
+)
+
+// Valid indicates whether the value is a known member of the AccessRequestKind enum.
+func (e AccessRequestKind) Valid() bool {
+	switch e {
+	case AccessRequestKindBreakGlass:
+		return true
+	case AccessRequestKindRequest:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AccessRequestState.
+const (
+	AccessRequestStateApproved    AccessRequestState = "approved"
+	AccessRequestStateCancelled   AccessRequestState = "cancelled"
+	AccessRequestStateDenied      AccessRequestState = "denied"
+	AccessRequestStateExpired     AccessRequestState = "expired"
+	AccessRequestStateNeedsReview AccessRequestState = "needs_review"
+	AccessRequestStatePending     AccessRequestState = "pending"
+	AccessRequestStateReviewed    AccessRequestState = "reviewed"
+)
+
+// Valid indicates whether the value is a known member of the AccessRequestState enum.
+func (e AccessRequestState) Valid() bool {
+	switch e {
+	case AccessRequestStateApproved:
+		return true
+	case AccessRequestStateCancelled:
+		return true
+	case AccessRequestStateDenied:
+		return true
+	case AccessRequestStateExpired:
+		return true
+	case AccessRequestStateNeedsReview:
+		return true
+	case AccessRequestStatePending:
+		return true
+	case AccessRequestStateReviewed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlertState.
+const (
+	AlertStateAcknowledged AlertState = "acknowledged"
+	AlertStateNew          AlertState = "new"
+)
+
+// Valid indicates whether the value is a known member of the AlertState enum.
+func (e AlertState) Valid() bool {
+	switch e {
+	case AlertStateAcknowledged:
+		return true
+	case AlertStateNew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryActorKind.
+const (
+	AuditEntryActorKindAnonymous AuditEntryActorKind = "anonymous"
+	AuditEntryActorKindCli       AuditEntryActorKind = "cli"
+	AuditEntryActorKindSystem    AuditEntryActorKind = "system"
+	AuditEntryActorKindToken     AuditEntryActorKind = "token"
+	AuditEntryActorKindUser      AuditEntryActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryActorKind enum.
+func (e AuditEntryActorKind) Valid() bool {
+	switch e {
+	case AuditEntryActorKindAnonymous:
+		return true
+	case AuditEntryActorKindCli:
+		return true
+	case AuditEntryActorKindSystem:
+		return true
+	case AuditEntryActorKindToken:
+		return true
+	case AuditEntryActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditEntryOutcome.
+const (
+	AuditEntryOutcomeDenied  AuditEntryOutcome = "denied"
+	AuditEntryOutcomeFailed  AuditEntryOutcome = "failed"
+	AuditEntryOutcomeSuccess AuditEntryOutcome = "success"
+)
+
+// Valid indicates whether the value is a known member of the AuditEntryOutcome enum.
+func (e AuditEntryOutcome) Valid() bool {
+	switch e {
+	case AuditEntryOutcomeDenied:
+		return true
+	case AuditEntryOutcomeFailed:
+		return true
+	case AuditEntryOutcomeSuccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditVerificationState.
+const (
+	AuditVerificationStateFailed  AuditVerificationState = "failed"
+	AuditVerificationStateIdle    AuditVerificationState = "idle"
+	AuditVerificationStateOk      AuditVerificationState = "ok"
+	AuditVerificationStateProblem AuditVerificationState = "problem"
+	AuditVerificationStateRunning AuditVerificationState = "running"
+)
+
+// Valid indicates whether the value is a known member of the AuditVerificationState enum.
+func (e AuditVerificationState) Valid() bool {
+	switch e {
+	case AuditVerificationStateFailed:
+		return true
+	case AuditVerificationStateIdle:
+		return true
+	case AuditVerificationStateOk:
+		return true
+	case AuditVerificationStateProblem:
+		return true
+	case AuditVerificationStateRunning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CertificateTrust.
 const (
-	FirstUse CertificateTrust = "first_use"
-	None     CertificateTrust = "none"
-	Pin      CertificateTrust = "pin"
-	Verify   CertificateTrust = "verify"
+	CertificateTrustFirstUse CertificateTrust = "first_use"
+	CertificateTrustNone     CertificateTrust = "none"
+	CertificateTrustPin      CertificateTrust = "pin"
+	CertificateTrustVerify   CertificateTrust = "verify"
 )
 
 // Valid indicates whether the value is a known member of the CertificateTrust enum.
 func (e CertificateTrust) Valid() bool {
 	switch e {
-	case FirstUse:
+	case CertificateTrustFirstUse:
 		return true
-	case None:
+	case CertificateTrustNone:
 		return true
-	case Pin:
+	case CertificateTrustPin:
 		return true
-	case Verify:
+	case CertificateTrustVerify:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CreateNativeTicketForm.
+const (
+	CreateNativeTicketFormNla   CreateNativeTicketForm = "nla"
+	CreateNativeTicketFormShell CreateNativeTicketForm = "shell"
+)
+
+// Valid indicates whether the value is a known member of the CreateNativeTicketForm enum.
+func (e CreateNativeTicketForm) Valid() bool {
+	switch e {
+	case CreateNativeTicketFormNla:
+		return true
+	case CreateNativeTicketFormShell:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CredentialKind.
+const (
+	CredentialKindCommand CredentialKind = "command"
+	CredentialKindConfig  CredentialKind = "config"
+	CredentialKindNone    CredentialKind = "none"
+	CredentialKindStored  CredentialKind = "stored"
+	CredentialKindVault   CredentialKind = "vault"
+)
+
+// Valid indicates whether the value is a known member of the CredentialKind enum.
+func (e CredentialKind) Valid() bool {
+	switch e {
+	case CredentialKindCommand:
+		return true
+	case CredentialKindConfig:
+		return true
+	case CredentialKindNone:
+		return true
+	case CredentialKindStored:
+		return true
+	case CredentialKindVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DetectionAction.
+const (
+	DetectionActionAlert                DetectionAction = "alert"
+	DetectionActionFreeze               DetectionAction = "freeze"
+	DetectionActionRequireJustification DetectionAction = "require_justification"
+	DetectionActionTerminate            DetectionAction = "terminate"
+)
+
+// Valid indicates whether the value is a known member of the DetectionAction enum.
+func (e DetectionAction) Valid() bool {
+	switch e {
+	case DetectionActionAlert:
+		return true
+	case DetectionActionFreeze:
+		return true
+	case DetectionActionRequireJustification:
+		return true
+	case DetectionActionTerminate:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DetectionCheckFoundKind.
+const (
+	DetectionCheckFoundKindAll  DetectionCheckFoundKind = "all"
+	DetectionCheckFoundKindAny  DetectionCheckFoundKind = "any"
+	DetectionCheckFoundKindList DetectionCheckFoundKind = "list"
+	DetectionCheckFoundKindNone DetectionCheckFoundKind = "none"
+)
+
+// Valid indicates whether the value is a known member of the DetectionCheckFoundKind enum.
+func (e DetectionCheckFoundKind) Valid() bool {
+	switch e {
+	case DetectionCheckFoundKindAll:
+		return true
+	case DetectionCheckFoundKindAny:
+		return true
+	case DetectionCheckFoundKindList:
+		return true
+	case DetectionCheckFoundKindNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DetectionOrigin.
+const (
+	DetectionOriginConfiguration DetectionOrigin = "configuration"
+	DetectionOriginConsole       DetectionOrigin = "console"
+	DetectionOriginShipped       DetectionOrigin = "shipped"
+)
+
+// Valid indicates whether the value is a known member of the DetectionOrigin enum.
+func (e DetectionOrigin) Valid() bool {
+	switch e {
+	case DetectionOriginConfiguration:
+		return true
+	case DetectionOriginConsole:
+		return true
+	case DetectionOriginShipped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DetectionSeverity.
+const (
+	DetectionSeverityCritical DetectionSeverity = "critical"
+	DetectionSeverityHigh     DetectionSeverity = "high"
+	DetectionSeverityInfo     DetectionSeverity = "info"
+	DetectionSeverityLow      DetectionSeverity = "low"
+	DetectionSeverityMedium   DetectionSeverity = "medium"
+)
+
+// Valid indicates whether the value is a known member of the DetectionSeverity enum.
+func (e DetectionSeverity) Valid() bool {
+	switch e {
+	case DetectionSeverityCritical:
+		return true
+	case DetectionSeverityHigh:
+		return true
+	case DetectionSeverityInfo:
+		return true
+	case DetectionSeverityLow:
+		return true
+	case DetectionSeverityMedium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DetectionSource.
+const (
+	DetectionSourceClipboard DetectionSource = "clipboard"
+	DetectionSourceScreen    DetectionSource = "screen"
+	DetectionSourceTitle     DetectionSource = "title"
+	DetectionSourceTyped     DetectionSource = "typed"
+)
+
+// Valid indicates whether the value is a known member of the DetectionSource enum.
+func (e DetectionSource) Valid() bool {
+	switch e {
+	case DetectionSourceClipboard:
+		return true
+	case DetectionSourceScreen:
+		return true
+	case DetectionSourceTitle:
+		return true
+	case DetectionSourceTyped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportState.
+const (
+	ExportStateCancelled ExportState = "cancelled"
+	ExportStateDone      ExportState = "done"
+	ExportStateExpired   ExportState = "expired"
+	ExportStateFailed    ExportState = "failed"
+	ExportStateRunning   ExportState = "running"
+	ExportStateWaiting   ExportState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the ExportState enum.
+func (e ExportState) Valid() bool {
+	switch e {
+	case ExportStateCancelled:
+		return true
+	case ExportStateDone:
+		return true
+	case ExportStateExpired:
+		return true
+	case ExportStateFailed:
+		return true
+	case ExportStateRunning:
+		return true
+	case ExportStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportKind.
+const (
+	Mp4     ExportKind = "mp4"
+	Package ExportKind = "package"
+)
+
+// Valid indicates whether the value is a known member of the ExportKind enum.
+func (e ExportKind) Valid() bool {
+	switch e {
+	case Mp4:
+		return true
+	case Package:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FactorsAvailable.
+const (
+	FactorsAvailablePasskey FactorsAvailable = "passkey"
+	FactorsAvailableTotp    FactorsAvailable = "totp"
+)
+
+// Valid indicates whether the value is a known member of the FactorsAvailable enum.
+func (e FactorsAvailable) Valid() bool {
+	switch e {
+	case FactorsAvailablePasskey:
+		return true
+	case FactorsAvailableTotp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HealthSessions.
+const (
+	HealthSessionsAccepted HealthSessions = "accepted"
+	HealthSessionsRefused  HealthSessions = "refused"
+)
+
+// Valid indicates whether the value is a known member of the HealthSessions enum.
+func (e HealthSessions) Valid() bool {
+	switch e {
+	case HealthSessionsAccepted:
+		return true
+	case HealthSessionsRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HealthCheckState.
+const (
+	HealthCheckFailing HealthCheckState = "failing"
+	HealthCheckOK      HealthCheckState = "ok"
+	HealthCheckWarning HealthCheckState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the HealthCheckState enum.
+func (e HealthCheckState) Valid() bool {
+	switch e {
+	case HealthCheckFailing:
+		return true
+	case HealthCheckOK:
+		return true
+	case HealthCheckWarning:
 		return true
 	default:
 		return false
@@ -60,18 +519,237 @@ func (e ICEServersIceTransportPolicy) Valid() bool {
 	}
 }
 
+// Defines values for ImportPlanChangesOp.
+const (
+	Create ImportPlanChangesOp = "create"
+	Delete ImportPlanChangesOp = "delete"
+	Update ImportPlanChangesOp = "update"
+)
+
+// Valid indicates whether the value is a known member of the ImportPlanChangesOp enum.
+func (e ImportPlanChangesOp) Valid() bool {
+	switch e {
+	case Create:
+		return true
+	case Delete:
+		return true
+	case Update:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeptDetectionListChange.
+const (
+	KeptDetectionListChangeAdjusted KeptDetectionListChange = "adjusted"
+	KeptDetectionListChangeReplaced KeptDetectionListChange = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the KeptDetectionListChange enum.
+func (e KeptDetectionListChange) Valid() bool {
+	switch e {
+	case KeptDetectionListChangeAdjusted:
+		return true
+	case KeptDetectionListChangeReplaced:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KeptDetectionRuleChange.
+const (
+	KeptDetectionRuleChangeAdjusted KeptDetectionRuleChange = "adjusted"
+	KeptDetectionRuleChangeReplaced KeptDetectionRuleChange = "replaced"
+)
+
+// Valid indicates whether the value is a known member of the KeptDetectionRuleChange enum.
+func (e KeptDetectionRuleChange) Valid() bool {
+	switch e {
+	case KeptDetectionRuleChangeAdjusted:
+		return true
+	case KeptDetectionRuleChangeReplaced:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NativeTicketForm.
+const (
+	NativeTicketFormNla   NativeTicketForm = "nla"
+	NativeTicketFormShell NativeTicketForm = "shell"
+)
+
+// Valid indicates whether the value is a known member of the NativeTicketForm enum.
+func (e NativeTicketForm) Valid() bool {
+	switch e {
+	case NativeTicketFormNla:
+		return true
+	case NativeTicketFormShell:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewCredentialKind.
+const (
+	NewCredentialKindCommand NewCredentialKind = "command"
+	NewCredentialKindNone    NewCredentialKind = "none"
+	NewCredentialKindStored  NewCredentialKind = "stored"
+	NewCredentialKindVault   NewCredentialKind = "vault"
+)
+
+// Valid indicates whether the value is a known member of the NewCredentialKind enum.
+func (e NewCredentialKind) Valid() bool {
+	switch e {
+	case NewCredentialKindCommand:
+		return true
+	case NewCredentialKindNone:
+		return true
+	case NewCredentialKindStored:
+		return true
+	case NewCredentialKindVault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyFindingSeverity.
+const (
+	PolicyFindingSeverityError   PolicyFindingSeverity = "error"
+	PolicyFindingSeverityWarning PolicyFindingSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the PolicyFindingSeverity enum.
+func (e PolicyFindingSeverity) Valid() bool {
+	switch e {
+	case PolicyFindingSeverityError:
+		return true
+	case PolicyFindingSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PolicyVerdictEffect.
+const (
+	Forbid PolicyVerdictEffect = "forbid"
+	Permit PolicyVerdictEffect = "permit"
+)
+
+// Valid indicates whether the value is a known member of the PolicyVerdictEffect enum.
+func (e PolicyVerdictEffect) Valid() bool {
+	switch e {
+	case Forbid:
+		return true
+	case Permit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RDPSettingsColorDepth.
+const (
+	N16 RDPSettingsColorDepth = 16
+	N24 RDPSettingsColorDepth = 24
+	N32 RDPSettingsColorDepth = 32
+)
+
+// Valid indicates whether the value is a known member of the RDPSettingsColorDepth enum.
+func (e RDPSettingsColorDepth) Valid() bool {
+	switch e {
+	case N16:
+		return true
+	case N24:
+		return true
+	case N32:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RDPSettingsGraphics.
+const (
+	Bitmap   RDPSettingsGraphics = "bitmap"
+	Egfx     RDPSettingsGraphics = "egfx"
+	Nscodec  RDPSettingsGraphics = "nscodec"
+	Remotefx RDPSettingsGraphics = "remotefx"
+)
+
+// Valid indicates whether the value is a known member of the RDPSettingsGraphics enum.
+func (e RDPSettingsGraphics) Valid() bool {
+	switch e {
+	case Bitmap:
+		return true
+	case Egfx:
+		return true
+	case Nscodec:
+		return true
+	case Remotefx:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RDPSettingsKeyboard.
+const (
+	Scancodes RDPSettingsKeyboard = "scancodes"
+	Unicode   RDPSettingsKeyboard = "unicode"
+)
+
+// Valid indicates whether the value is a known member of the RDPSettingsKeyboard enum.
+func (e RDPSettingsKeyboard) Valid() bool {
+	switch e {
+	case Scancodes:
+		return true
+	case Unicode:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RDPSettingsSecurity.
+const (
+	RDPSettingsSecurityAuto RDPSettingsSecurity = "auto"
+	RDPSettingsSecurityNla  RDPSettingsSecurity = "nla"
+	RDPSettingsSecurityTls  RDPSettingsSecurity = "tls"
+)
+
+// Valid indicates whether the value is a known member of the RDPSettingsSecurity enum.
+func (e RDPSettingsSecurity) Valid() bool {
+	switch e {
+	case RDPSettingsSecurityAuto:
+		return true
+	case RDPSettingsSecurityNla:
+		return true
+	case RDPSettingsSecurityTls:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RecordingSealedBy.
 const (
-	Recovery RecordingSealedBy = "recovery"
-	Worker   RecordingSealedBy = "worker"
+	RecordingSealedByRecovery RecordingSealedBy = "recovery"
+	RecordingSealedByWorker   RecordingSealedBy = "worker"
 )
 
 // Valid indicates whether the value is a known member of the RecordingSealedBy enum.
 func (e RecordingSealedBy) Valid() bool {
 	switch e {
-	case Recovery:
+	case RecordingSealedByRecovery:
 		return true
-	case Worker:
+	case RecordingSealedByWorker:
 		return true
 	default:
 		return false
@@ -80,6 +758,7 @@ func (e RecordingSealedBy) Valid() bool {
 
 // Defines values for RecordingState.
 const (
+	RecordingStateDeleted   RecordingState = "deleted"
 	RecordingStateFailed    RecordingState = "failed"
 	RecordingStateRecording RecordingState = "recording"
 	RecordingStateSealed    RecordingState = "sealed"
@@ -89,6 +768,8 @@ const (
 // Valid indicates whether the value is a known member of the RecordingState enum.
 func (e RecordingState) Valid() bool {
 	switch e {
+	case RecordingStateDeleted:
+		return true
 	case RecordingStateFailed:
 		return true
 	case RecordingStateRecording:
@@ -96,6 +777,117 @@ func (e RecordingState) Valid() bool {
 	case RecordingStateSealed:
 		return true
 	case RecordingStateUploading:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordingTimelineMarkersKind.
+const (
+	RecordingTimelineMarkersKindAlert         RecordingTimelineMarkersKind = "alert"
+	RecordingTimelineMarkersKindClipboard     RecordingTimelineMarkersKind = "clipboard"
+	RecordingTimelineMarkersKindControl       RecordingTimelineMarkersKind = "control"
+	RecordingTimelineMarkersKindFreeze        RecordingTimelineMarkersKind = "freeze"
+	RecordingTimelineMarkersKindJustification RecordingTimelineMarkersKind = "justification"
+	RecordingTimelineMarkersKindLine          RecordingTimelineMarkersKind = "line"
+	RecordingTimelineMarkersKindMessage       RecordingTimelineMarkersKind = "message"
+	RecordingTimelineMarkersKindResize        RecordingTimelineMarkersKind = "resize"
+	RecordingTimelineMarkersKindViewer        RecordingTimelineMarkersKind = "viewer"
+	RecordingTimelineMarkersKindWarning       RecordingTimelineMarkersKind = "warning"
+)
+
+// Valid indicates whether the value is a known member of the RecordingTimelineMarkersKind enum.
+func (e RecordingTimelineMarkersKind) Valid() bool {
+	switch e {
+	case RecordingTimelineMarkersKindAlert:
+		return true
+	case RecordingTimelineMarkersKindClipboard:
+		return true
+	case RecordingTimelineMarkersKindControl:
+		return true
+	case RecordingTimelineMarkersKindFreeze:
+		return true
+	case RecordingTimelineMarkersKindJustification:
+		return true
+	case RecordingTimelineMarkersKindLine:
+		return true
+	case RecordingTimelineMarkersKindMessage:
+		return true
+	case RecordingTimelineMarkersKindResize:
+		return true
+	case RecordingTimelineMarkersKindViewer:
+		return true
+	case RecordingTimelineMarkersKindWarning:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReviewState.
+const (
+	Flagged ReviewState = "flagged"
+	Seen    ReviewState = "seen"
+	ToDo    ReviewState = "to_do"
+)
+
+// Valid indicates whether the value is a known member of the ReviewState enum.
+func (e ReviewState) Valid() bool {
+	switch e {
+	case Flagged:
+		return true
+	case Seen:
+		return true
+	case ToDo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RiskLevel.
+const (
+	RiskLevelCritical RiskLevel = "critical"
+	RiskLevelElevated RiskLevel = "elevated"
+	RiskLevelHigh     RiskLevel = "high"
+	RiskLevelLow      RiskLevel = "low"
+)
+
+// Valid indicates whether the value is a known member of the RiskLevel enum.
+func (e RiskLevel) Valid() bool {
+	switch e {
+	case RiskLevelCritical:
+		return true
+	case RiskLevelElevated:
+		return true
+	case RiskLevelHigh:
+		return true
+	case RiskLevelLow:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Role.
+const (
+	RoleAdministrator Role = "administrator"
+	RoleReviewer      Role = "reviewer"
+	RoleSupervisor    Role = "supervisor"
+	RoleUser          Role = "user"
+)
+
+// Valid indicates whether the value is a known member of the Role enum.
+func (e Role) Valid() bool {
+	switch e {
+	case RoleAdministrator:
+		return true
+	case RoleReviewer:
+		return true
+	case RoleSupervisor:
+		return true
+	case RoleUser:
 		return true
 	default:
 		return false
@@ -126,18 +918,156 @@ func (e SessionState) Valid() bool {
 	}
 }
 
+// Defines values for SignInPendingMethods.
+const (
+	SignInPendingMethodsPasskey  SignInPendingMethods = "passkey"
+	SignInPendingMethodsRecovery SignInPendingMethods = "recovery"
+	SignInPendingMethodsTotp     SignInPendingMethods = "totp"
+)
+
+// Valid indicates whether the value is a known member of the SignInPendingMethods enum.
+func (e SignInPendingMethods) Valid() bool {
+	switch e {
+	case SignInPendingMethodsPasskey:
+		return true
+	case SignInPendingMethodsRecovery:
+		return true
+	case SignInPendingMethodsTotp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TargetOrigin.
+const (
+	TargetOriginApply   TargetOrigin = "apply"
+	TargetOriginConfig  TargetOrigin = "config"
+	TargetOriginConsole TargetOrigin = "console"
+)
+
+// Valid indicates whether the value is a known member of the TargetOrigin enum.
+func (e TargetOrigin) Valid() bool {
+	switch e {
+	case TargetOriginApply:
+		return true
+	case TargetOriginConfig:
+		return true
+	case TargetOriginConsole:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TargetProtocol.
 const (
-	Rdp TargetProtocol = "rdp"
-	Vnc TargetProtocol = "vnc"
+	TargetProtocolRdp TargetProtocol = "rdp"
+	TargetProtocolVnc TargetProtocol = "vnc"
 )
 
 // Valid indicates whether the value is a known member of the TargetProtocol enum.
 func (e TargetProtocol) Valid() bool {
 	switch e {
-	case Rdp:
+	case TargetProtocolRdp:
 		return true
-	case Vnc:
+	case TargetProtocolVnc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TargetSettingsProtocol.
+const (
+	TargetSettingsProtocolRdp TargetSettingsProtocol = "rdp"
+	TargetSettingsProtocolVnc TargetSettingsProtocol = "vnc"
+)
+
+// Valid indicates whether the value is a known member of the TargetSettingsProtocol enum.
+func (e TargetSettingsProtocol) Valid() bool {
+	switch e {
+	case TargetSettingsProtocolRdp:
+		return true
+	case TargetSettingsProtocolVnc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TargetSettingsRecordKeys.
+const (
+	TargetSettingsRecordKeysCommands TargetSettingsRecordKeys = "commands"
+	TargetSettingsRecordKeysFull     TargetSettingsRecordKeys = "full"
+	TargetSettingsRecordKeysNone     TargetSettingsRecordKeys = "none"
+)
+
+// Valid indicates whether the value is a known member of the TargetSettingsRecordKeys enum.
+func (e TargetSettingsRecordKeys) Valid() bool {
+	switch e {
+	case TargetSettingsRecordKeysCommands:
+		return true
+	case TargetSettingsRecordKeysFull:
+		return true
+	case TargetSettingsRecordKeysNone:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TargetTLSMode.
+const (
+	TargetTLSModeFirstUse TargetTLSMode = "first_use"
+	TargetTLSModeOff      TargetTLSMode = "off"
+	TargetTLSModePin      TargetTLSMode = "pin"
+	TargetTLSModeVerify   TargetTLSMode = "verify"
+)
+
+// Valid indicates whether the value is a known member of the TargetTLSMode enum.
+func (e TargetTLSMode) Valid() bool {
+	switch e {
+	case TargetTLSModeFirstUse:
+		return true
+	case TargetTLSModeOff:
+		return true
+	case TargetTLSModePin:
+		return true
+	case TargetTLSModeVerify:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TextKind.
+const (
+	TextKindAlert         TextKind = "alert"
+	TextKindClipboard     TextKind = "clipboard"
+	TextKindJustification TextKind = "justification"
+	TextKindLine          TextKind = "line"
+	TextKindMessage       TextKind = "message"
+	TextKindScreen        TextKind = "screen"
+	TextKindTitle         TextKind = "title"
+)
+
+// Valid indicates whether the value is a known member of the TextKind enum.
+func (e TextKind) Valid() bool {
+	switch e {
+	case TextKindAlert:
+		return true
+	case TextKindClipboard:
+		return true
+	case TextKindJustification:
+		return true
+	case TextKindLine:
+		return true
+	case TextKindMessage:
+		return true
+	case TextKindScreen:
+		return true
+	case TextKindTitle:
 		return true
 	default:
 		return false
@@ -156,6 +1086,141 @@ func (e ViewerRole) Valid() bool {
 	case ViewerRoleControl:
 		return true
 	case ViewerRoleView:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAccessGrantsParamsView.
+const (
+	ListAccessGrantsParamsViewOthers ListAccessGrantsParamsView = "others"
+	ListAccessGrantsParamsViewOwn    ListAccessGrantsParamsView = "own"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessGrantsParamsView enum.
+func (e ListAccessGrantsParamsView) Valid() bool {
+	switch e {
+	case ListAccessGrantsParamsViewOthers:
+		return true
+	case ListAccessGrantsParamsViewOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAccessGrantsParamsState.
+const (
+	ListAccessGrantsParamsStateAll    ListAccessGrantsParamsState = "all"
+	ListAccessGrantsParamsStateClosed ListAccessGrantsParamsState = "closed"
+	ListAccessGrantsParamsStateOpen   ListAccessGrantsParamsState = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessGrantsParamsState enum.
+func (e ListAccessGrantsParamsState) Valid() bool {
+	switch e {
+	case ListAccessGrantsParamsStateAll:
+		return true
+	case ListAccessGrantsParamsStateClosed:
+		return true
+	case ListAccessGrantsParamsStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAccessRequestsParamsView.
+const (
+	ListAccessRequestsParamsViewInbox ListAccessRequestsParamsView = "inbox"
+	ListAccessRequestsParamsViewOwn   ListAccessRequestsParamsView = "own"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessRequestsParamsView enum.
+func (e ListAccessRequestsParamsView) Valid() bool {
+	switch e {
+	case ListAccessRequestsParamsViewInbox:
+		return true
+	case ListAccessRequestsParamsViewOwn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAccessRequestsParamsState.
+const (
+	ListAccessRequestsParamsStateAll    ListAccessRequestsParamsState = "all"
+	ListAccessRequestsParamsStateClosed ListAccessRequestsParamsState = "closed"
+	ListAccessRequestsParamsStateOpen   ListAccessRequestsParamsState = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessRequestsParamsState enum.
+func (e ListAccessRequestsParamsState) Valid() bool {
+	switch e {
+	case ListAccessRequestsParamsStateAll:
+		return true
+	case ListAccessRequestsParamsStateClosed:
+		return true
+	case ListAccessRequestsParamsStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAlertsParamsState.
+const (
+	ListAlertsParamsStateAcknowledged ListAlertsParamsState = "acknowledged"
+	ListAlertsParamsStateNew          ListAlertsParamsState = "new"
+)
+
+// Valid indicates whether the value is a known member of the ListAlertsParamsState enum.
+func (e ListAlertsParamsState) Valid() bool {
+	switch e {
+	case ListAlertsParamsStateAcknowledged:
+		return true
+	case ListAlertsParamsStateNew:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAccessParamsFormat.
+const (
+	Csv  ListAccessParamsFormat = "csv"
+	Json ListAccessParamsFormat = "json"
+)
+
+// Valid indicates whether the value is a known member of the ListAccessParamsFormat enum.
+func (e ListAccessParamsFormat) Valid() bool {
+	switch e {
+	case Csv:
+		return true
+	case Json:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAuditEntriesParamsOutcome.
+const (
+	ListAuditEntriesParamsOutcomeDenied  ListAuditEntriesParamsOutcome = "denied"
+	ListAuditEntriesParamsOutcomeFailed  ListAuditEntriesParamsOutcome = "failed"
+	ListAuditEntriesParamsOutcomeSuccess ListAuditEntriesParamsOutcome = "success"
+)
+
+// Valid indicates whether the value is a known member of the ListAuditEntriesParamsOutcome enum.
+func (e ListAuditEntriesParamsOutcome) Valid() bool {
+	switch e {
+	case ListAuditEntriesParamsOutcomeDenied:
+		return true
+	case ListAuditEntriesParamsOutcomeFailed:
+		return true
+	case ListAuditEntriesParamsOutcomeSuccess:
 		return true
 	default:
 		return false
@@ -201,6 +1266,389 @@ func (e OfferViewerParamsRole) Valid() bool {
 	}
 }
 
+// Defines values for ListTargetsParamsProtocol.
+const (
+	ListTargetsParamsProtocolRdp ListTargetsParamsProtocol = "rdp"
+	ListTargetsParamsProtocolVnc ListTargetsParamsProtocol = "vnc"
+)
+
+// Valid indicates whether the value is a known member of the ListTargetsParamsProtocol enum.
+func (e ListTargetsParamsProtocol) Valid() bool {
+	switch e {
+	case ListTargetsParamsProtocolRdp:
+		return true
+	case ListTargetsParamsProtocolVnc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Access defines model for Access.
+type Access struct {
+	Account *string `json:"account,omitempty"`
+
+	// DurationMs Up to now while it runs.
+	DurationMs int64      `json:"duration_ms"`
+	End        *End       `json:"end,omitempty"`
+	EndIndex   *int64     `json:"end_index,omitempty"`
+	EndedAt    *time.Time `json:"ended_at,omitempty"`
+
+	// Index Of the entry that says so.
+	Index   int64  `json:"index"`
+	Session string `json:"session"`
+
+	// Source The client's address.
+	Source    string    `json:"source"`
+	StartedAt time.Time `json:"started_at"`
+	Tags      *[]string `json:"tags,omitempty"`
+	Target    struct {
+		Address  *string `json:"address,omitempty"`
+		Id       string  `json:"id"`
+		Name     string  `json:"name"`
+		Protocol string  `json:"protocol"`
+	} `json:"target"`
+	User Person `json:"user"`
+}
+
+// AccessDecision defines model for AccessDecision.
+type AccessDecision struct {
+	At      time.Time             `json:"at"`
+	Note    *string               `json:"note,omitempty"`
+	Person  Person                `json:"person"`
+	Verdict AccessDecisionVerdict `json:"verdict"`
+	Window  AccessWindow          `json:"window"`
+}
+
+// AccessDecisionVerdict defines model for AccessDecision.Verdict.
+type AccessDecisionVerdict string
+
+// AccessGrant defines model for AccessGrant.
+type AccessGrant struct {
+	Account   *string    `json:"account,omitempty"`
+	ClosedAt  *time.Time `json:"closed_at,omitempty"`
+	ClosedBy  *string    `json:"closed_by,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+	Id        string     `json:"id"`
+	Mine      bool       `json:"mine"`
+	Note      *string    `json:"note,omitempty"`
+	Once      bool       `json:"once"`
+
+	// Request Id of the request it follows from.
+	Request *string `json:"request,omitempty"`
+
+	// Sessions Ids of those that run.
+	Sessions []string `json:"sessions"`
+
+	// Starts How often it was started.
+	Starts int              `json:"starts"`
+	State  AccessGrantState `json:"state"`
+	Target AccessTarget     `json:"target"`
+	Ticket *string          `json:"ticket,omitempty"`
+	User   Person           `json:"user"`
+	Window AccessWindow     `json:"window"`
+}
+
+// AccessGrantState defines model for AccessGrant.State.
+type AccessGrantState string
+
+// AccessRequest defines model for AccessRequest.
+type AccessRequest struct {
+	Account *string `json:"account,omitempty"`
+
+	// Approvals People who must approve.
+	Approvals int        `json:"approvals"`
+	ClosedAt  *time.Time `json:"closed_at,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+
+	// Decided The caller has decided on it.
+	Decided   *bool            `json:"decided,omitempty"`
+	Decisions []AccessDecision `json:"decisions"`
+
+	// ExpiresAt While it is pending.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// Floating The window begins with the approval; until then only its length counts.
+	Floating bool `json:"floating"`
+
+	// Grant Id of what followed from it.
+	Grant *string           `json:"grant,omitempty"`
+	Id    string            `json:"id"`
+	Kind  AccessRequestKind `json:"kind"`
+
+	// Mine The caller's own.
+	Mine     bool               `json:"mine"`
+	Once     bool               `json:"once"`
+	Reason   string             `json:"reason"`
+	Revision int64              `json:"revision"`
+	State    AccessRequestState `json:"state"`
+	Target   AccessTarget       `json:"target"`
+	Ticket   *string            `json:"ticket,omitempty"`
+	User     Person             `json:"user"`
+	Wanted   AccessWindow       `json:"wanted"`
+	Window   AccessWindow       `json:"window"`
+}
+
+// AccessRequestKind defines model for AccessRequest.Kind.
+type AccessRequestKind string
+
+// AccessRequestState defines model for AccessRequest.State.
+type AccessRequestState string
+
+// AccessRules defines model for AccessRules.
+type AccessRules struct {
+	// Approvals People who must approve.
+	Approvals int `json:"approvals"`
+
+	// BreakGlassS How long a broken glass opens.
+	BreakGlassS   int64 `json:"break_glass_s"`
+	MaxAheadS     int64 `json:"max_ahead_s"`
+	MaxWindowS    int64 `json:"max_window_s"`
+	MayBreakGlass bool  `json:"may_break_glass"`
+	MayRequest    bool  `json:"may_request"`
+
+	// ReasonMin Characters.
+	ReasonMin    int  `json:"reason_min"`
+	TicketNeeded bool `json:"ticket_needed"`
+
+	// TicketPattern Regular expression (RE2) of the whole ticket.
+	TicketPattern *string `json:"ticket_pattern,omitempty"`
+}
+
+// AccessTarget defines model for AccessTarget.
+type AccessTarget struct {
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// AccessWindow defines model for AccessWindow.
+type AccessWindow struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+}
+
+// AccountName The account on the target that a session was made with.
+type AccountName struct {
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// AccountSettings defines model for AccountSettings.
+type AccountSettings struct {
+	Description *string   `json:"description,omitempty"`
+	Domain      *string   `json:"domain,omitempty"`
+	Name        string    `json:"name"`
+	Tags        *[]string `json:"tags,omitempty"`
+	Username    *string   `json:"username,omitempty"`
+}
+
+// Action Examples: connect
+type Action = string
+
+// Alert defines model for Alert.
+type Alert struct {
+	Account      *string `json:"account,omitempty"`
+	Acknowledged *struct {
+		At   time.Time `json:"at"`
+		By   string    `json:"by"`
+		Note *string   `json:"note,omitempty"`
+	} `json:"acknowledged,omitempty"`
+
+	// Action What happens besides an alert.
+	Action DetectionAction `json:"action"`
+	Count  int             `json:"count"`
+
+	// Excerpt What the rule was found in first; none where the recording keeps no typed text or was destroyed.
+	Excerpt *string   `json:"excerpt,omitempty"`
+	FirstAt time.Time `json:"first_at"`
+
+	// FirstMs Since the recording began.
+	FirstMs        int64     `json:"first_ms"`
+	Id             string    `json:"id"`
+	LastAt         time.Time `json:"last_at"`
+	LastMs         int64     `json:"last_ms"`
+	MayAcknowledge bool      `json:"may_acknowledge"`
+
+	// Name Of the rule, as it was then.
+	Name string `json:"name"`
+
+	// Person Name of who did what the rule fits.
+	Person *string `json:"person,omitempty"`
+
+	// Rule Id.
+	Rule string `json:"rule"`
+
+	// Running The session runs.
+	Running bool `json:"running"`
+
+	// Session Id.
+	Session  string            `json:"session"`
+	Severity DetectionSeverity `json:"severity"`
+	Source   DetectionSource   `json:"source"`
+	State    AlertState        `json:"state"`
+	Target   AccessTarget      `json:"target"`
+	User     Person            `json:"user"`
+}
+
+// AlertState defines model for Alert.State.
+type AlertState string
+
+// ApproveAccess defines model for ApproveAccess.
+type ApproveAccess struct {
+	// DurationS Of a window that begins with the approval.
+	DurationS *int64 `json:"duration_s,omitempty"`
+
+	// From Not before that of the request. Only of a fixed window, as is until.
+	From *time.Time `json:"from,omitempty"`
+	Note *string    `json:"note,omitempty"`
+
+	// Revision Of the request the caller has seen.
+	Revision int64      `json:"revision"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// AskedRule defines model for AskedRule.
+type AskedRule struct {
+	About *string `json:"about,omitempty"`
+	Id    string  `json:"id"`
+	Name  string  `json:"name"`
+}
+
+// AuditEntry defines model for AuditEntry.
+type AuditEntry struct {
+	// Action Examples: terminate_session
+	Action string `json:"action"`
+	Actor  struct {
+		Id   *string             `json:"id,omitempty"`
+		Kind AuditEntryActorKind `json:"kind"`
+		Name *string             `json:"name,omitempty"`
+	} `json:"actor"`
+
+	// Canonical The entry as it was hashed.
+	Canonical *string            `json:"canonical,omitempty"`
+	Details   *map[string]string `json:"details,omitempty"`
+	Index     int64              `json:"index"`
+	Object    *struct {
+		Id   *string `json:"id,omitempty"`
+		Kind *string `json:"kind,omitempty"`
+		Name *string `json:"name,omitempty"`
+	} `json:"object,omitempty"`
+	Outcome  AuditEntryOutcome `json:"outcome"`
+	Policies *[]string         `json:"policies,omitempty"`
+	Session  *string           `json:"session,omitempty"`
+	Source   *string           `json:"source,omitempty"`
+	Time     time.Time         `json:"time"`
+}
+
+// AuditEntryActorKind defines model for AuditEntry.Actor.Kind.
+type AuditEntryActorKind string
+
+// AuditEntryOutcome defines model for AuditEntry.Outcome.
+type AuditEntryOutcome string
+
+// AuditProof defines model for AuditProof.
+type AuditProof struct {
+	// Checkpoint The signed note.
+	Checkpoint string   `json:"checkpoint"`
+	Hashes     []string `json:"hashes"`
+	Index      int64    `json:"index"`
+
+	// Leaf Hash of the entry; this and all others are SHA-256, in base64.
+	Leaf string `json:"leaf"`
+	Root string `json:"root"`
+
+	// Size Entries of the checkpoint.
+	Size int64 `json:"size"`
+}
+
+// AuditSink defines model for AuditSink.
+type AuditSink struct {
+	// Behind Entries that were not sent yet.
+	Behind int64 `json:"behind"`
+
+	// Error Why sending waits.
+	Error *string `json:"error,omitempty"`
+	Name  string  `json:"name"`
+	Type  string  `json:"type"`
+}
+
+// AuditState defines model for AuditState.
+type AuditState struct {
+	// Checkpoint The newest signed note.
+	Checkpoint *string `json:"checkpoint,omitempty"`
+
+	// Consistent false: the log is not the one that was signed before.
+	Consistent bool `json:"consistent"`
+
+	// Key The key it is signed with.
+	Key string `json:"key"`
+
+	// Signed The first so many are under a checkpoint.
+	Signed   int64        `json:"signed"`
+	SignedAt *time.Time   `json:"signed_at,omitempty"`
+	Sinks    *[]AuditSink `json:"sinks,omitempty"`
+
+	// Size Entries.
+	Size int64 `json:"size"`
+}
+
+// AuditVerification defines model for AuditVerification.
+type AuditVerification struct {
+	Checkpoints *int       `json:"checkpoints,omitempty"`
+	EndedAt     *time.Time `json:"ended_at,omitempty"`
+	Entries     *int64     `json:"entries,omitempty"`
+
+	// FirstIndex Of the first entry that is not as it was signed.
+	FirstIndex *int64 `json:"first_index,omitempty"`
+	LastIndex  *int64 `json:"last_index,omitempty"`
+
+	// Outside Checkpoints kept outside of the database.
+	Outside   *int                   `json:"outside,omitempty"`
+	Problem   *string                `json:"problem,omitempty"`
+	Signed    *int64                 `json:"signed,omitempty"`
+	StartedAt *time.Time             `json:"started_at,omitempty"`
+	State     AuditVerificationState `json:"state"`
+}
+
+// AuditVerificationState defines model for AuditVerification.State.
+type AuditVerificationState string
+
+// BreakGlass defines model for BreakGlass.
+type BreakGlass struct {
+	Account  *string `json:"account,omitempty"`
+	Reason   string  `json:"reason"`
+	TargetId string  `json:"target_id"`
+	Ticket   *string `json:"ticket,omitempty"`
+}
+
+// BrowserSignIn defines model for BrowserSignIn.
+type BrowserSignIn struct {
+	// Address The client's, at sign-in.
+	Address   string    `json:"address"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Current The one this request came with.
+	Current   bool      `json:"current"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Id        string    `json:"id"`
+
+	// Method Examples: password
+	Method string `json:"method"`
+
+	// MfaAt When it proved a second factor.
+	MfaAt *time.Time `json:"mfa_at,omitempty"`
+
+	// SeenAt When it was last used, to a minute.
+	SeenAt    time.Time `json:"seen_at"`
+	UserAgent string    `json:"user_agent"`
+}
+
+// CancelAccess defines model for CancelAccess.
+type CancelAccess struct {
+	Revision int64 `json:"revision"`
+}
+
 // Certificate How the target proves who it is.
 type Certificate struct {
 	// Fingerprint SHA-256, hex; of first_use only once there was a session.
@@ -214,21 +1662,535 @@ type Certificate struct {
 // CertificateTrust By its chain and name, by its fingerprint, by the one it showed first, or not at all.
 type CertificateTrust string
 
+// ChangePassword defines model for ChangePassword.
+type ChangePassword struct {
+	CurrentPassword string `json:"current_password"`
+	NewPassword     string `json:"new_password"`
+}
+
+// Code defines model for Code.
+type Code struct {
+	Code string `json:"code"`
+}
+
+// CommandReference What a command of the configuration is asked for.
+type CommandReference struct {
+	Command   string  `json:"command"`
+	Reference *string `json:"reference,omitempty"`
+}
+
+// CreateAccessRequest Either `until`, with or without `from`, or `duration_s`: a window that begins with the approval.
+type CreateAccessRequest struct {
+	// Account Name of the account on the target.
+	Account   *string    `json:"account,omitempty"`
+	DurationS *int64     `json:"duration_s,omitempty"`
+	From      *time.Time `json:"from,omitempty"`
+
+	// Once One session only.
+	Once     *bool      `json:"once,omitempty"`
+	Reason   string     `json:"reason"`
+	TargetId string     `json:"target_id"`
+	Ticket   *string    `json:"ticket,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// CreateAccount defines model for CreateAccount.
+type CreateAccount struct {
+	Credential *NewCredential  `json:"credential,omitempty"`
+	Settings   AccountSettings `json:"settings"`
+}
+
+// CreateExport defines model for CreateExport.
+type CreateExport struct {
+	// BurnEvents mp4: so are lines typed, the clipboard and alerts.
+	BurnEvents *bool `json:"burn_events,omitempty"`
+
+	// BurnTime mp4: the time of day is drawn into the picture.
+	BurnTime *bool `json:"burn_time,omitempty"`
+
+	// Kind package: an evidence package
+	Kind ExportKind `json:"kind"`
+
+	// OneSize mp4: all pictures get the largest size there was.
+	OneSize *bool  `json:"one_size,omitempty"`
+	Reason  string `json:"reason"`
+
+	// Subtitles mp4: the same as a track of text.
+	Subtitles *bool `json:"subtitles,omitempty"`
+}
+
+// CreateGroup defines model for CreateGroup.
+type CreateGroup struct {
+	Description *string `json:"description,omitempty"`
+	Name        string  `json:"name"`
+}
+
+// CreateNativeTicket defines model for CreateNativeTicket.
+type CreateNativeTicket struct {
+	// Account Name or id of the account on the target; needed when it has several.
+	Account *string `json:"account,omitempty"`
+
+	// BindAddress It is taken from the caller's present address only.
+	BindAddress *bool `json:"bind_address,omitempty"`
+
+	// Form How the client shows it: as its alternate shell, or as a name and a password at network level.
+	Form     *CreateNativeTicketForm `json:"form,omitempty"`
+	Height   *int                    `json:"height,omitempty"`
+	Reason   *string                 `json:"reason,omitempty"`
+	TargetId string                  `json:"target_id"`
+
+	// Ticket Of the change or incident.
+	Ticket *string `json:"ticket,omitempty"`
+
+	// Width Of the client's window; left out it fills the screen.
+	Width *int `json:"width,omitempty"`
+}
+
+// CreateNativeTicketForm How the client shows it: as its alternate shell, or as a name and a password at network level.
+type CreateNativeTicketForm string
+
+// CreateRecordingNote defines model for CreateRecordingNote.
+type CreateRecordingNote struct {
+	TMs  int64  `json:"t_ms"`
+	Text string `json:"text"`
+}
+
 // CreateSession defines model for CreateSession.
 type CreateSession struct {
-	Height   *int   `json:"height,omitempty"`
-	TargetId string `json:"target_id"`
+	// Account Name or id of the account on the target; needed when it has several.
+	Account *string `json:"account,omitempty"`
+	Height  *int    `json:"height,omitempty"`
+
+	// Reason Why; where a policy wants one the code of the refusal without is `reason_needed`.
+	Reason   *string `json:"reason,omitempty"`
+	TargetId string  `json:"target_id"`
+
+	// Ticket Of the change or incident; likewise `ticket_needed`.
+	Ticket *string `json:"ticket,omitempty"`
 
 	// Width Wished desktop size, taken where the target can.
 	Width *int `json:"width,omitempty"`
 }
 
+// CreateTarget defines model for CreateTarget.
+type CreateTarget struct {
+	Id       string         `json:"id"`
+	Settings TargetSettings `json:"settings"`
+}
+
+// CreateToken defines model for CreateToken.
+type CreateToken struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	Name      string    `json:"name"`
+	Scopes    []Action  `json:"scopes"`
+}
+
+// CreateUser defines model for CreateUser.
+type CreateUser struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       *string `json:"email,omitempty"`
+
+	// Groups Ids.
+	Groups *[]string `json:"groups,omitempty"`
+
+	// Password Without it one is generated. Either must be changed at the first sign-in.
+	Password *string `json:"password,omitempty"`
+	Roles    *[]Role `json:"roles,omitempty"`
+	Username string  `json:"username"`
+}
+
+// CreatedToken defines model for CreatedToken.
+type CreatedToken struct {
+	// Secret The text to send; it is not shown again.
+	Secret string `json:"secret"`
+	Token  Token  `json:"token"`
+}
+
+// CreatedUser defines model for CreatedUser.
+type CreatedUser struct {
+	Password *string `json:"password,omitempty"`
+	User     User    `json:"user"`
+}
+
+// Credential Where an account's password is; never the password. For those who may manage it.
+type Credential struct {
+	// Command What a command of the configuration is asked for.
+	Command *CommandReference `json:"command,omitempty"`
+	Kind    CredentialKind    `json:"kind"`
+	SetAt   *time.Time        `json:"set_at,omitempty"`
+
+	// Vault A secret in a vault of the configuration.
+	Vault *VaultReference `json:"vault,omitempty"`
+}
+
+// CredentialKind defines model for Credential.Kind.
+type CredentialKind string
+
+// Custody What becomes of the recording. Missing for those of before there were retentions, which nothing deletes.
+type Custody struct {
+	Deleted *CustodyAct `json:"deleted,omitempty"`
+
+	// Deleting Its deletion has begun.
+	Deleting *bool `json:"deleting,omitempty"`
+
+	// DeletionError Why the last try to delete it failed.
+	DeletionError *string     `json:"deletion_error,omitempty"`
+	Hold          *CustodyAct `json:"hold,omitempty"`
+
+	// ManifestSha256 Of a deleted recording: of its manifest, by which the audit log knows it.
+	ManifestSha256 *string `json:"manifest_sha256,omitempty"`
+
+	// RetainUntil Until when, as far as it is known; missing is without end.
+	RetainUntil *time.Time `json:"retain_until,omitempty"`
+
+	// RetentionS How long it is kept after the session's end; 0 is without end.
+	RetentionS int64       `json:"retention_s"`
+	Shredded   *CustodyAct `json:"shredded,omitempty"`
+}
+
+// CustodyAct defines model for CustodyAct.
+type CustodyAct struct {
+	At     time.Time `json:"at"`
+	By     *string   `json:"by,omitempty"`
+	Reason string    `json:"reason"`
+}
+
+// CustodyReason defines model for CustodyReason.
+type CustodyReason struct {
+	Reason string `json:"reason"`
+}
+
+// DecideAccess defines model for DecideAccess.
+type DecideAccess struct {
+	Note     string `json:"note"`
+	Revision int64  `json:"revision"`
+}
+
+// DetectionAction What happens besides an alert.
+type DetectionAction string
+
+// DetectionCheck defines model for DetectionCheck.
+type DetectionCheck struct {
+	// Fits The rule fits the sample.
+	Fits bool `json:"fits"`
+
+	// Found Its patterns and words that are in the sample.
+	Found []struct {
+		// In The form of the sample it is in.
+		In      string                  `json:"in"`
+		Kind    DetectionCheckFoundKind `json:"kind"`
+		Pattern string                  `json:"pattern"`
+	} `json:"found"`
+
+	// Pattern The pattern that is the problem.
+	Pattern *string `json:"pattern,omitempty"`
+
+	// Problem Why the rule cannot be tried.
+	Problem *string `json:"problem,omitempty"`
+}
+
+// DetectionCheckFoundKind defines model for DetectionCheck.Found.Kind.
+type DetectionCheckFoundKind string
+
+// DetectionListChange defines model for DetectionListChange.
+type DetectionListChange struct {
+	About *string `json:"about,omitempty"`
+
+	// Revision Of the list as the caller saw it; 0 also of one that is not there yet.
+	Revision int64 `json:"revision"`
+
+	// Words Case does not matter.
+	Words []string `json:"words"`
+}
+
+// DetectionOrigin defines model for DetectionOrigin.
+type DetectionOrigin string
+
+// DetectionRule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+type DetectionRule struct {
+	About *string `json:"about,omitempty"`
+
+	// Action What happens besides an alert.
+	Action   DetectionAction `json:"action"`
+	All      *[]string       `json:"all,omitempty"`
+	Any      *[]string       `json:"any,omitempty"`
+	Disabled *bool           `json:"disabled,omitempty"`
+	Id       string          `json:"id"`
+
+	// Lists Names of lists of words.
+	Lists *[]string `json:"lists,omitempty"`
+	Name  string    `json:"name"`
+	None  *[]string `json:"none,omitempty"`
+
+	// Scope The sessions a rule is for: those that fit every kind of entry there is any of.
+	Scope    *DetectionScope   `json:"scope,omitempty"`
+	Severity DetectionSeverity `json:"severity"`
+
+	// Sources What it looks at.
+	Sources []DetectionSource `json:"sources"`
+}
+
+// DetectionRuleChange defines model for DetectionRuleChange.
+type DetectionRuleChange struct {
+	// Revision Of the rule as the caller saw it.
+	Revision int64 `json:"revision"`
+
+	// Rule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Rule DetectionRule `json:"rule"`
+}
+
+// DetectionRuleVersion defines model for DetectionRuleVersion.
+type DetectionRuleVersion struct {
+	// Removed What the console said of the rule was taken back.
+	Removed  bool  `json:"removed"`
+	Revision int64 `json:"revision"`
+
+	// Rule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Rule      DetectionRule `json:"rule"`
+	UpdatedAt time.Time     `json:"updated_at"`
+	UpdatedBy string        `json:"updated_by"`
+}
+
+// DetectionRules defines model for DetectionRules.
+type DetectionRules struct {
+	// Enabled false: the configuration has detection off, and no rule is tried.
+	Enabled bool                `json:"enabled"`
+	Lists   []KeptDetectionList `json:"lists"`
+	Rules   []KeptDetectionRule `json:"rules"`
+}
+
+// DetectionScope The sessions a rule is for: those that fit every kind of entry there is any of.
+type DetectionScope struct {
+	Groups *[]string `json:"groups,omitempty"`
+
+	// Policies Ids of those that allowed the session.
+	Policies *[]string `json:"policies,omitempty"`
+	Roles    *[]string `json:"roles,omitempty"`
+
+	// Tags Of the target or its account.
+	Tags *[]string `json:"tags,omitempty"`
+
+	// Targets Ids.
+	Targets *[]string `json:"targets,omitempty"`
+
+	// Users Names or ids.
+	Users *[]string `json:"users,omitempty"`
+}
+
+// DetectionSeverity defines model for DetectionSeverity.
+type DetectionSeverity string
+
+// DetectionSource defines model for DetectionSource.
+type DetectionSource string
+
+// DryRun Either the id of a rule, or a rule.
+type DryRun struct {
+	// Before `next` of an earlier answer.
+	Before *string `json:"before,omitempty"`
+	Id     *string `json:"id,omitempty"`
+
+	// Limit Recordings that are tried.
+	Limit *int `json:"limit,omitempty"`
+
+	// Rule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Rule *DetectionRule `json:"rule,omitempty"`
+
+	// Since Only sessions that started then or later.
+	Since *time.Time `json:"since,omitempty"`
+
+	// Target Only of this target (id).
+	Target *string `json:"target,omitempty"`
+
+	// User Only of this person (id).
+	User *string `json:"user,omitempty"`
+}
+
+// DryRunRecording defines model for DryRunRecording.
+type DryRunRecording struct {
+	Hits []struct {
+		Actor  *string         `json:"actor,omitempty"`
+		Source DetectionSource `json:"source"`
+
+		// TMs Since the recording began.
+		TMs  int64  `json:"t_ms"`
+		Text string `json:"text"`
+
+		// Told An alert of this rule is in the recording thereabouts.
+		Told bool `json:"told"`
+	} `json:"hits"`
+
+	// Keys How much of the keyboard is in it, when that is not all.
+	Keys *string `json:"keys,omitempty"`
+
+	// More There are more hits in it.
+	More      bool      `json:"more"`
+	Recording Recording `json:"recording"`
+}
+
+// DryRunResult defines model for DryRunResult.
+type DryRunResult struct {
+	// Next There are more recordings; pass as `before`.
+	Next *string `json:"next,omitempty"`
+
+	// Recordings Those with hits, newest first.
+	Recordings []DryRunRecording `json:"recordings"`
+	Skipped    []struct {
+		Reason    string    `json:"reason"`
+		Recording Recording `json:"recording"`
+	} `json:"skipped"`
+
+	// Tried Recordings.
+	Tried int `json:"tried"`
+}
+
 // End defines model for End.
 type End struct {
-	// Code Example: user_disconnected
+	// Code Examples: user_disconnected
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// EndGrant defines model for EndGrant.
+type EndGrant struct {
+	Note *string `json:"note,omitempty"`
+}
+
+// Enrolled defines model for Enrolled.
+type Enrolled struct {
+	Me            Me       `json:"me"`
+	RecoveryCodes []string `json:"recovery_codes"`
+}
+
+// Export defines model for Export.
+type Export struct {
+	BurnEvents *bool `json:"burn_events,omitempty"`
+	BurnTime   *bool `json:"burn_time,omitempty"`
+
+	// By Their name.
+	By        string    `json:"by"`
+	Bytes     *int64    `json:"bytes,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
+	Error     *string   `json:"error,omitempty"`
+	ErrorCode *string   `json:"error_code,omitempty"`
+
+	// ExpiresAt Until when the result can be downloaded.
+	ExpiresAt  *time.Time `json:"expires_at,omitempty"`
+	FinishedAt *time.Time `json:"finished_at,omitempty"`
+	Id         string     `json:"id"`
+
+	// Kind package: an evidence package
+	Kind    ExportKind `json:"kind"`
+	OneSize *bool      `json:"one_size,omitempty"`
+
+	// Progress From 0 to 1.
+	Progress float32 `json:"progress"`
+	Reason   string  `json:"reason"`
+
+	// Sha256 Of the result, in hex.
+	Sha256    *string     `json:"sha256,omitempty"`
+	State     ExportState `json:"state"`
+	Subtitles *bool       `json:"subtitles,omitempty"`
+}
+
+// ExportState defines model for Export.State.
+type ExportState string
+
+// ExportKind package: an evidence package
+type ExportKind string
+
+// FactorAdded defines model for FactorAdded.
+type FactorAdded struct {
+	// RecoveryCodes Made with the first factor; empty afterwards.
+	RecoveryCodes []string `json:"recovery_codes"`
+}
+
+// Factors defines model for Factors.
+type Factors struct {
+	// Available What may be enrolled at the address the caller uses.
+	Available []FactorsAvailable `json:"available"`
+
+	// MfaAt When this sign-in proved a second factor.
+	MfaAt    *time.Time `json:"mfa_at,omitempty"`
+	Passkeys []struct {
+		// Cloned Its counter went back; it is no longer taken.
+		Cloned     bool       `json:"cloned"`
+		CreatedAt  time.Time  `json:"created_at"`
+		Id         string     `json:"id"`
+		LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+		Name       string     `json:"name"`
+	} `json:"passkeys"`
+
+	// RecoveryCodes How many are left.
+	RecoveryCodes int `json:"recovery_codes"`
+
+	// Required The last factor may not be removed.
+	Required bool `json:"required"`
+	Totp     *struct {
+		CreatedAt time.Time `json:"created_at"`
+	} `json:"totp,omitempty"`
+}
+
+// FactorsAvailable defines model for Factors.Available.
+type FactorsAvailable string
+
+// FoundRecording defines model for FoundRecording.
+type FoundRecording struct {
+	// Hits The first of them, in order of time.
+	Hits []RecordingHit `json:"hits"`
+
+	// More There are more in this recording.
+	More      bool      `json:"more"`
+	Recording Recording `json:"recording"`
+}
+
+// Frozen A freeze by a supervisor or a rule.
+type Frozen struct {
+	By     *Person   `json:"by,omitempty"`
+	Code   string    `json:"code"`
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// Group defines model for Group.
+type Group struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Description string    `json:"description"`
+	Id          string    `json:"id"`
+	Members     int       `json:"members"`
+	Name        string    `json:"name"`
+
+	// Source Who made it: local, oidc:NAME or ldap:NAME.
+	Source string `json:"source"`
+}
+
+// Health defines model for Health.
+type Health struct {
+	Checks   []HealthCheck  `json:"checks"`
+	Sessions HealthSessions `json:"sessions"`
+}
+
+// HealthSessions defines model for Health.Sessions.
+type HealthSessions string
+
+// HealthCheck defines model for HealthCheck.
+type HealthCheck struct {
+	// Detail Why it is not in order.
+	Detail *string `json:"detail,omitempty"`
+
+	// Name database, audit_log, evidence_key, spool, recording_keys or recording_store.
+	Name string `json:"name"`
+
+	// Since That it is so, as far as this gateway has seen.
+	Since time.Time        `json:"since"`
+	State HealthCheckState `json:"state"`
+}
+
+// HealthCheckState defines model for HealthCheck.State.
+type HealthCheckState string
 
 // ICEServer defines model for ICEServer.
 type ICEServer struct {
@@ -249,13 +2211,232 @@ type ICEServers struct {
 // ICEServersIceTransportPolicy relay: by the relay alone.
 type ICEServersIceTransportPolicy string
 
+// ImportField A value that changes. Of a secret only that it does.
+type ImportField struct {
+	New    *string `json:"new,omitempty"`
+	Old    *string `json:"old,omitempty"`
+	Path   string  `json:"path"`
+	Secret *bool   `json:"secret,omitempty"`
+}
+
+// ImportPlan defines model for ImportPlan.
+type ImportPlan struct {
+	Changes []struct {
+		Fields []ImportField       `json:"fields"`
+		Id     string              `json:"id"`
+		Op     ImportPlanChangesOp `json:"op"`
+	} `json:"changes"`
+	Digest    string `json:"digest"`
+	Unchanged int    `json:"unchanged"`
+}
+
+// ImportPlanChangesOp defines model for ImportPlan.Changes.Op.
+type ImportPlanChangesOp string
+
+// ImportTargets defines model for ImportTargets.
+type ImportTargets struct {
+	// Digest Of the plan that was looked at.
+	Digest *string `json:"digest,omitempty"`
+	DryRun *bool   `json:"dry_run,omitempty"`
+
+	// Prune Remove targets that were imported or applied before and are not here.
+	Prune *bool  `json:"prune,omitempty"`
+	Yaml  string `json:"yaml"`
+}
+
+// KeptDetectionList defines model for KeptDetectionList.
+type KeptDetectionList struct {
+	About     *string                  `json:"about,omitempty"`
+	Change    *KeptDetectionListChange `json:"change,omitempty"`
+	Name      string                   `json:"name"`
+	Origin    DetectionOrigin          `json:"origin"`
+	Problem   *string                  `json:"problem,omitempty"`
+	Revision  int64                    `json:"revision"`
+	UpdatedAt *time.Time               `json:"updated_at,omitempty"`
+	UpdatedBy *string                  `json:"updated_by,omitempty"`
+	Words     []string                 `json:"words"`
+}
+
+// KeptDetectionListChange defines model for KeptDetectionList.Change.
+type KeptDetectionListChange string
+
+// KeptDetectionRule defines model for KeptDetectionRule.
+type KeptDetectionRule struct {
+	// Base Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Base *DetectionRule `json:"base,omitempty"`
+
+	// Change What the console has made of a rule of another origin. Adjusted ones take up later versions' patterns.
+	Change *KeptDetectionRuleChange `json:"change,omitempty"`
+
+	// Configured The configuration says what it does.
+	Configured bool            `json:"configured"`
+	Origin     DetectionOrigin `json:"origin"`
+
+	// Problem Why what the console says of it cannot be used; what lies below that is tried.
+	Problem *string `json:"problem,omitempty"`
+
+	// Revision Of what the console says of it; 0 when that is nothing.
+	Revision int64 `json:"revision"`
+
+	// Rule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Rule      DetectionRule `json:"rule"`
+	UpdatedAt *time.Time    `json:"updated_at,omitempty"`
+	UpdatedBy *string       `json:"updated_by,omitempty"`
+}
+
+// KeptDetectionRuleChange What the console has made of a rule of another origin. Adjusted ones take up later versions' patterns.
+type KeptDetectionRuleChange string
+
 // Me defines model for Me.
 type Me struct {
-	Id string `json:"id"`
+	DisplayName  *string    `json:"display_name,omitempty"`
+	Email        *string    `json:"email,omitempty"`
+	Groups       *[]string  `json:"groups,omitempty"`
+	Id           string     `json:"id"`
+	LastSignInAt *time.Time `json:"last_sign_in_at,omitempty"`
 
-	// Permissions Example: ["connect","view_live","terminate","replay","export"]
+	// MustChangePassword Nothing else works before.
+	MustChangePassword *bool `json:"must_change_password,omitempty"`
+
+	// Permissions Examples: ["connect","view_live","terminate","replay","export"]
 	Permissions []string `json:"permissions"`
-	Username    string   `json:"username"`
+	Roles       *[]Role  `json:"roles,omitempty"`
+
+	// Source Who vouches for them: local, oidc:NAME or ldap:NAME.
+	Source   *string `json:"source,omitempty"`
+	Username string  `json:"username"`
+}
+
+// Membership defines model for Membership.
+type Membership struct {
+	// Given Here, not by the source.
+	Given bool `json:"given"`
+
+	// Id The group's.
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// NativeClient defines model for NativeClient.
+type NativeClient struct {
+	// Address host:port for clients that bring a ticket or sign in on a drawn screen.
+	Address *string `json:"address,omitempty"`
+
+	// CertificateSha256 Of the certificate that clients are shown, hex.
+	CertificateSha256 *string `json:"certificate_sha256,omitempty"`
+
+	// ClientAddress The address the caller comes from.
+	ClientAddress string `json:"client_address"`
+	Enabled       bool   `json:"enabled"`
+
+	// NlaAddress host:port for clients with network level authentication.
+	NlaAddress *string `json:"nla_address,omitempty"`
+}
+
+// NativeSignIn defines model for NativeSignIn.
+type NativeSignIn struct {
+	// Client The name that the client's computer gives itself; nothing proves it.
+	Client        *string   `json:"client,omitempty"`
+	ClientAddress string    `json:"client_address"`
+	ExpiresAt     time.Time `json:"expires_at"`
+
+	// Target The desktop that was named.
+	Target *string `json:"target,omitempty"`
+
+	// User The user name that was typed.
+	User *string `json:"user,omitempty"`
+}
+
+// NativeTicket defines model for NativeTicket.
+type NativeTicket struct {
+	Address string `json:"address"`
+
+	// Command For xfreerdp, without the file.
+	Command   string    `json:"command"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// File The signed .rdp file.
+	File     []byte           `json:"file"`
+	FileName string           `json:"file_name"`
+	Form     NativeTicketForm `json:"form"`
+
+	// Password Of form nla.
+	Password *string `json:"password,omitempty"`
+
+	// Username What the client gives as user name.
+	Username string `json:"username"`
+}
+
+// NativeTicketForm defines model for NativeTicket.Form.
+type NativeTicketForm string
+
+// NewCredential defines model for NewCredential.
+type NewCredential struct {
+	// Command What a command of the configuration is asked for.
+	Command *CommandReference `json:"command,omitempty"`
+	Kind    NewCredentialKind `json:"kind"`
+
+	// Password stored: it is sealed, and no answer holds it.
+	Password *string `json:"password,omitempty"`
+
+	// Vault A secret in a vault of the configuration.
+	Vault *VaultReference `json:"vault,omitempty"`
+}
+
+// NewCredentialKind defines model for NewCredential.Kind.
+type NewCredentialKind string
+
+// NewPasskey defines model for NewPasskey.
+type NewPasskey struct {
+	Credential map[string]interface{} `json:"credential"`
+	Name       string                 `json:"name"`
+}
+
+// NewPolicy defines model for NewPolicy.
+type NewPolicy struct {
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Id Lower-case letters, digits and dashes; decisions and the audit log name the policy by it.
+	Id   string `json:"id"`
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Notification defines model for Notification.
+type Notification struct {
+	At time.Time `json:"at"`
+	Id string    `json:"id"`
+
+	// Kind Examples: access_request.made
+	Kind string `json:"kind"`
+
+	// Link A path of the console.
+	Link   *string `json:"link,omitempty"`
+	Read   bool    `json:"read"`
+	Text   *string `json:"text,omitempty"`
+	Title  string  `json:"title"`
+	Urgent bool    `json:"urgent"`
+}
+
+// NotificationSettings defines model for NotificationSettings.
+type NotificationSettings struct {
+	// Available The gateway sends e-mail at all.
+	Available bool `json:"available"`
+	Email     bool `json:"email"`
+}
+
+// PasskeyAnswer defines model for PasskeyAnswer.
+type PasskeyAnswer struct {
+	// Credential The PublicKeyCredential as JSON.
+	Credential map[string]interface{} `json:"credential"`
+}
+
+// PasskeyOptions defines model for PasskeyOptions.
+type PasskeyOptions struct {
+	// Options PublicKeyCredentialCreationOptions or -RequestOptions as JSON.
+	Options map[string]interface{} `json:"options"`
 }
 
 // Person defines model for Person.
@@ -275,7 +2456,7 @@ type PlayerIndex struct {
 		StartMs int64 `json:"start_ms"`
 	} `json:"idle"`
 	Inits []struct {
-		// Codec Example: avc1.42C028
+		// Codec Examples: avc1.42C028
 		Codec  string `json:"codec"`
 		Height int    `json:"height"`
 		Name   string `json:"name"`
@@ -302,46 +2483,283 @@ type PlayerIndex struct {
 	Width int `json:"width"`
 }
 
+// Policy defines model for Policy.
+type Policy struct {
+	// Deleted Of a version; the policy was removed then.
+	Deleted *bool  `json:"deleted,omitempty"`
+	Enabled bool   `json:"enabled"`
+	Id      string `json:"id"`
+	Name    string `json:"name"`
+
+	// Revision Of all policies when this one was written.
+	Revision int64 `json:"revision"`
+
+	// Text Cedar.
+	Text      string    `json:"text"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UpdatedBy The name of who wrote it.
+	UpdatedBy string `json:"updated_by"`
+}
+
+// PolicyAction defines model for PolicyAction.
+type PolicyAction struct {
+	About string   `json:"about"`
+	In    []string `json:"in"`
+	Name  string   `json:"name"`
+
+	// Resources Types of what it is done to; none of a group of actions.
+	Resources []string `json:"resources"`
+}
+
+// PolicyAttribute defines model for PolicyAttribute.
+type PolicyAttribute struct {
+	About    string `json:"about"`
+	Name     string `json:"name"`
+	Optional bool   `json:"optional"`
+	Type     string `json:"type"`
+}
+
+// PolicyChange defines model for PolicyChange.
+type PolicyChange struct {
+	Enabled *bool   `json:"enabled,omitempty"`
+	Name    *string `json:"name,omitempty"`
+
+	// Revision Of the policy as the caller saw it.
+	Revision int64   `json:"revision"`
+	Text     *string `json:"text,omitempty"`
+}
+
+// PolicyEntity defines model for PolicyEntity.
+type PolicyEntity struct {
+	About      string            `json:"about"`
+	Attributes []PolicyAttribute `json:"attributes"`
+
+	// Ids When only these exist.
+	Ids  []string `json:"ids"`
+	In   []string `json:"in"`
+	Name string   `json:"name"`
+}
+
+// PolicyExplanation defines model for PolicyExplanation.
+type PolicyExplanation struct {
+	Allowed bool `json:"allowed"`
+
+	// At The time it was decided for, in the time zone of policies.
+	At string `json:"at"`
+
+	// Obligations In words.
+	Obligations []string `json:"obligations"`
+	Reason      string   `json:"reason"`
+	Revision    int64    `json:"revision"`
+
+	// Statements Those that decided, then those that nearly did.
+	Statements []PolicyVerdict `json:"statements"`
+}
+
+// PolicyFinding defines model for PolicyFinding.
+type PolicyFinding struct {
+	// Column In characters.
+	Column   int                   `json:"column"`
+	Line     int                   `json:"line"`
+	Message  string                `json:"message"`
+	Severity PolicyFindingSeverity `json:"severity"`
+}
+
+// PolicyFindingSeverity defines model for PolicyFinding.Severity.
+type PolicyFindingSeverity string
+
+// PolicyObligation defines model for PolicyObligation.
+type PolicyObligation struct {
+	About string `json:"about"`
+	Name  string `json:"name"`
+}
+
+// PolicyQuestion defines model for PolicyQuestion.
+type PolicyQuestion struct {
+	Account  *string `json:"account,omitempty"`
+	Action   string  `json:"action"`
+	Approved *bool   `json:"approved,omitempty"`
+
+	// At When; none: now.
+	At         *time.Time `json:"at,omitempty"`
+	Concurrent *int       `json:"concurrent,omitempty"`
+
+	// MfaAgeS Seconds since a second factor was proved; none: there was none.
+	MfaAgeS *int `json:"mfa_age_s,omitempty"`
+
+	// Owner Id or name of whose session, recording or request it is; none: somebody else's.
+	Owner *string `json:"owner,omitempty"`
+
+	// Source IP address.
+	Source *string `json:"source,omitempty"`
+
+	// Target Id; none for what concerns the gateway as a whole.
+	Target *string `json:"target,omitempty"`
+	Ticket *string `json:"ticket,omitempty"`
+
+	// User Id or name.
+	User string `json:"user"`
+}
+
+// PolicySchema defines model for PolicySchema.
+type PolicySchema struct {
+	Actions     []PolicyAction     `json:"actions"`
+	Context     []PolicyAttribute  `json:"context"`
+	Entities    []PolicyEntity     `json:"entities"`
+	Obligations []PolicyObligation `json:"obligations"`
+
+	// Text The schema in Cedar.
+	Text string `json:"text"`
+
+	// TimeZone Of hours and weekdays.
+	TimeZone string `json:"time_zone"`
+}
+
+// PolicyVerdict defines model for PolicyVerdict.
+type PolicyVerdict struct {
+	// Applies It is true; it has not decided when a forbid overrules it.
+	Applies bool                `json:"applies"`
+	Decided bool                `json:"decided"`
+	Effect  PolicyVerdictEffect `json:"effect"`
+
+	// Error Why it cannot be evaluated.
+	Error *string `json:"error,omitempty"`
+	Id    string  `json:"id"`
+	Line  int     `json:"line"`
+
+	// Missed What is not so, in Cedar.
+	Missed      []string `json:"missed"`
+	Name        string   `json:"name"`
+	Obligations []string `json:"obligations"`
+
+	// Policy Id of the policy it is in.
+	Policy string `json:"policy"`
+	Text   string `json:"text"`
+}
+
+// PolicyVerdictEffect defines model for PolicyVerdict.Effect.
+type PolicyVerdictEffect string
+
 // Problem defines model for Problem.
 type Problem struct {
+	// Approvals With `approval_needed`: how many people have to approve.
+	Approvals *int `json:"approvals,omitempty"`
+
 	// Code Stable, for programs.
 	//
-	// Example: target_auth_failed
+	// Examples: target_auth_failed
 	Code string `json:"code"`
 
 	// Detail A sentence for people.
 	Detail *string `json:"detail,omitempty"`
 
+	// Findings With `policy_invalid`: what is wrong with the text.
+	Findings *[]PolicyFinding `json:"findings,omitempty"`
+
 	// Instance The request's id.
 	Instance *string `json:"instance,omitempty"`
 	Status   int     `json:"status"`
-	Title    string  `json:"title"`
+
+	// TicketPattern With `ticket_needed`: the regular expression tickets match.
+	TicketPattern *string `json:"ticket_pattern,omitempty"`
+	Title         string  `json:"title"`
 
 	// Type about:blank or a URI of the kind of problem.
 	Type string `json:"type"`
 }
 
+// Profile defines model for Profile.
+type Profile struct {
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       *string `json:"email,omitempty"`
+}
+
+// Question What rules of detection want to know from somebody. They answer by answerQuestion; who may freeze the session can resume it without.
+type Question struct {
+	// Held An act waits for the answer; else it has happened.
+	Held   bool        `json:"held"`
+	Id     string      `json:"id"`
+	Person Person      `json:"person"`
+	Rules  []AskedRule `json:"rules"`
+	Since  time.Time   `json:"since"`
+
+	// Source What it is about: typed, clipboard, title or screen.
+	Source string `json:"source"`
+
+	// Until When an answer comes too late; missing when never.
+	Until *time.Time `json:"until,omitempty"`
+
+	// Viewer Of theirs, with control; missing while they have none.
+	Viewer *string `json:"viewer,omitempty"`
+}
+
+// RDPSettings Only for protocol rdp. What is left out is as in the configuration file.
+type RDPSettings struct {
+	ColorDepth *RDPSettingsColorDepth `json:"color_depth,omitempty"`
+	Graphics   *[]RDPSettingsGraphics `json:"graphics,omitempty"`
+	Kerberos   *struct {
+		Kdcs  *[]string `json:"kdcs,omitempty"`
+		Realm string    `json:"realm"`
+		Spn   *string   `json:"spn,omitempty"`
+	} `json:"kerberos,omitempty"`
+	Keyboard *RDPSettingsKeyboard `json:"keyboard,omitempty"`
+
+	// KeyboardLayout Examples: de-CH
+	KeyboardLayout  *string `json:"keyboard_layout,omitempty"`
+	LoadBalanceInfo *string `json:"load_balance_info,omitempty"`
+	Performance     *struct {
+		Animations    *bool `json:"animations,omitempty"`
+		Composition   *bool `json:"composition,omitempty"`
+		FontSmoothing *bool `json:"font_smoothing,omitempty"`
+		Themes        *bool `json:"themes,omitempty"`
+		Wallpaper     *bool `json:"wallpaper,omitempty"`
+		WindowDrag    *bool `json:"window_drag,omitempty"`
+	} `json:"performance,omitempty"`
+	RedirectTo      *[]string            `json:"redirect_to,omitempty"`
+	RestrictedAdmin *bool                `json:"restricted_admin,omitempty"`
+	Security        *RDPSettingsSecurity `json:"security,omitempty"`
+}
+
+// RDPSettingsColorDepth defines model for RDPSettings.ColorDepth.
+type RDPSettingsColorDepth int
+
+// RDPSettingsGraphics defines model for RDPSettings.Graphics.
+type RDPSettingsGraphics string
+
+// RDPSettingsKeyboard defines model for RDPSettings.Keyboard.
+type RDPSettingsKeyboard string
+
+// RDPSettingsSecurity defines model for RDPSettings.Security.
+type RDPSettingsSecurity string
+
 // Recording defines model for Recording.
 type Recording struct {
-	Bytes      int64 `json:"bytes"`
-	DurationMs int64 `json:"duration_ms"`
+	Bytes int64 `json:"bytes"`
+
+	// Custody What becomes of the recording. Missing for those of before there were retentions, which nothing deletes.
+	Custody    *Custody `json:"custody,omitempty"`
+	DurationMs int64    `json:"duration_ms"`
 
 	// Error Why uploading waits, when it does.
 	Error *string `json:"error,omitempty"`
 
 	// PendingFiles Files not yet confirmed by the store.
-	PendingFiles *int               `json:"pending_files,omitempty"`
-	SealedBy     *RecordingSealedBy `json:"sealed_by,omitempty"`
-	Session      Session            `json:"session"`
+	PendingFiles *int `json:"pending_files,omitempty"`
 
-	// State sealed: complete and in the store
+	// Review How far the review is; without `by` and `at` nobody has said anything yet.
+	Review   *Review            `json:"review,omitempty"`
+	SealedBy *RecordingSealedBy `json:"sealed_by,omitempty"`
+	Session  Session            `json:"session"`
+
+	// State sealed: complete and in the store; deleted: its retention is over, and only this is left
 	State RecordingState `json:"state"`
 }
 
 // RecordingSealedBy defines model for Recording.SealedBy.
 type RecordingSealedBy string
 
-// RecordingState sealed: complete and in the store
+// RecordingState sealed: complete and in the store; deleted: its retention is over, and only this is left
 type RecordingState string
 
 // RecordingEvent defines model for RecordingEvent.
@@ -354,28 +2772,155 @@ type RecordingEvent struct {
 	AdditionalProperties map[string]interface{} `json:"-"`
 }
 
+// RecordingHit defines model for RecordingHit.
+type RecordingHit struct {
+	Actor *string `json:"actor,omitempty"`
+
+	// Kind line: typed; title: of a window; screen: read from the picture
+	Kind TextKind `json:"kind"`
+
+	// Snippet The text around what was looked for, in pieces.
+	Snippet []struct {
+		// Hit This is what was looked for.
+		Hit  *bool  `json:"hit,omitempty"`
+		Text string `json:"text"`
+	} `json:"snippet"`
+
+	// TMs Since the recording began.
+	TMs int64 `json:"t_ms"`
+}
+
+// RecordingNote defines model for RecordingNote.
+type RecordingNote struct {
+	// By Their name.
+	By        string     `json:"by"`
+	CreatedAt time.Time  `json:"created_at"`
+	EditedAt  *time.Time `json:"edited_at,omitempty"`
+	Id        string     `json:"id"`
+
+	// Own The caller wrote it, and may change it.
+	Own bool `json:"own"`
+
+	// TMs Since the recording began.
+	TMs  int64  `json:"t_ms"`
+	Text string `json:"text"`
+}
+
+// RecordingReview defines model for RecordingReview.
+type RecordingReview struct {
+	// History Newest first.
+	History []struct {
+		At      time.Time   `json:"at"`
+		By      string      `json:"by"`
+		Comment *string     `json:"comment,omitempty"`
+		State   ReviewState `json:"state"`
+	} `json:"history"`
+	State ReviewState `json:"state"`
+}
+
+// RecordingTimeline defines model for RecordingTimeline.
+type RecordingTimeline struct {
+	// BucketMs How long each element of keys, pointer and picture lasts.
+	BucketMs   int64 `json:"bucket_ms"`
+	DurationMs int64 `json:"duration_ms"`
+
+	// Keys Keys that went down.
+	Keys []int `json:"keys"`
+
+	// LeftOut There are more lines than markers.
+	LeftOut bool `json:"left_out"`
+	Markers []struct {
+		Actor *string                      `json:"actor,omitempty"`
+		Kind  RecordingTimelineMarkersKind `json:"kind"`
+		TMs   int64                        `json:"t_ms"`
+		Text  *string                      `json:"text,omitempty"`
+	} `json:"markers"`
+
+	// Picture Bytes of pictures.
+	Picture []int64 `json:"picture"`
+
+	// Pointer Buttons that went down and turns of the wheel.
+	Pointer []int `json:"pointer"`
+}
+
+// RecordingTimelineMarkersKind defines model for RecordingTimeline.Markers.Kind.
+type RecordingTimelineMarkersKind string
+
+// RecoveryCodes defines model for RecoveryCodes.
+type RecoveryCodes struct {
+	RecoveryCodes []string `json:"recovery_codes"`
+}
+
+// Review How far the review is; without `by` and `at` nobody has said anything yet.
+type Review struct {
+	At *time.Time `json:"at,omitempty"`
+
+	// By Their name.
+	By    *string     `json:"by,omitempty"`
+	State ReviewState `json:"state"`
+}
+
+// ReviewState defines model for ReviewState.
+type ReviewState string
+
+// Risk How closely a running session deserves to be watched. Nothing is allowed or refused by it.
+type Risk struct {
+	Level RiskLevel `json:"level"`
+
+	// Reasons What the score is made of, the weightiest first.
+	Reasons []string `json:"reasons"`
+	Score   int      `json:"score"`
+}
+
+// RiskLevel defines model for Risk.Level.
+type RiskLevel string
+
+// Role defines model for Role.
+type Role string
+
 // Session defines model for Session.
 type Session struct {
+	// Account The account on the target that a session was made with.
+	Account *AccountName `json:"account,omitempty"`
+
 	// Bitrate Bits a second of late.
 	Bitrate *float32 `json:"bitrate,omitempty"`
 
 	// Bytes Bytes of video since the beginning.
-	Bytes         *int64     `json:"bytes,omitempty"`
-	ClientAddress *string    `json:"client_address,omitempty"`
-	DesktopName   *string    `json:"desktop_name,omitempty"`
-	End           *End       `json:"end,omitempty"`
-	EndedAt       *time.Time `json:"ended_at,omitempty"`
+	Bytes         *int64  `json:"bytes,omitempty"`
+	ClientAddress *string `json:"client_address,omitempty"`
+
+	// Control A supervisor who has taken over.
+	Control     *TakenOver `json:"control,omitempty"`
+	DesktopName *string    `json:"desktop_name,omitempty"`
+
+	// Encoders H.264 encoders the session's process has opened since the beginning. There is one for everybody who watches and the recording, and another whenever the desktop changes its size.
+	Encoders *int       `json:"encoders,omitempty"`
+	End      *End       `json:"end,omitempty"`
+	EndedAt  *time.Time `json:"ended_at,omitempty"`
 
 	// FrameRate Frames a second of late.
 	FrameRate *float32 `json:"frame_rate,omitempty"`
 
 	// Frames Frames encoded since the beginning.
-	Frames    *int64       `json:"frames,omitempty"`
-	Height    *int         `json:"height,omitempty"`
-	Id        string       `json:"id"`
+	Frames *int64 `json:"frames,omitempty"`
+
+	// Frozen A freeze by a supervisor or a rule.
+	Frozen *Frozen `json:"frozen,omitempty"`
+	Height *int    `json:"height,omitempty"`
+	Id     string  `json:"id"`
+
+	// Question What rules of detection want to know from somebody. They answer by answerQuestion; who may freeze the session can resume it without.
+	Question *Question `json:"question,omitempty"`
+
+	// Risk How closely a running session deserves to be watched. Nothing is allowed or refused by it.
+	Risk      *Risk        `json:"risk,omitempty"`
 	StartedAt time.Time    `json:"started_at"`
 	State     SessionState `json:"state"`
-	Target    struct {
+
+	// Tags Of target and account. Only while it runs.
+	Tags   *[]string `json:"tags,omitempty"`
+	Target struct {
 		Id       string `json:"id"`
 		Name     string `json:"name"`
 		Protocol string `json:"protocol"`
@@ -388,62 +2933,618 @@ type Session struct {
 // SessionState defines model for Session.State.
 type SessionState string
 
+// SetCredential defines model for SetCredential.
+type SetCredential struct {
+	Credential NewCredential `json:"credential"`
+
+	// Revision Of the account.
+	Revision int64 `json:"revision"`
+}
+
+// SetReview defines model for SetReview.
+type SetReview struct {
+	Comment *string     `json:"comment,omitempty"`
+	State   ReviewState `json:"state"`
+}
+
+// SetUp defines model for SetUp.
+type SetUp struct {
+	Code        string  `json:"code"`
+	DisplayName *string `json:"display_name,omitempty"`
+	Password    string  `json:"password"`
+	Username    string  `json:"username"`
+}
+
 // SignIn defines model for SignIn.
 type SignIn struct {
 	Password string `json:"password"`
 	Username string `json:"username"`
 }
 
+// SignInOptions defines model for SignInOptions.
+type SignInOptions struct {
+	// Passkeys Whether passkeys work at the address the caller uses.
+	Passkeys bool `json:"passkeys"`
+
+	// Pending A sign-in whose first step is done.
+	Pending   *SignInPending `json:"pending,omitempty"`
+	Providers []struct {
+		Label string `json:"label"`
+		Name  string `json:"name"`
+	} `json:"providers"`
+}
+
+// SignInPending A sign-in whose first step is done.
+type SignInPending struct {
+	// Enrol The person has no second factor and has to enrol one now.
+	Enrol     bool      `json:"enrol"`
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Methods What may be proved or, with `enrol`, enrolled.
+	Methods  []SignInPendingMethods `json:"methods"`
+	Username string                 `json:"username"`
+}
+
+// SignInPendingMethods defines model for SignInPending.Methods.
+type SignInPendingMethods string
+
+// StepUp One of them.
+type StepUp struct {
+	Code         *string                 `json:"code,omitempty"`
+	Credential   *map[string]interface{} `json:"credential,omitempty"`
+	RecoveryCode *string                 `json:"recovery_code,omitempty"`
+}
+
+// TOTPKey defines model for TOTPKey.
+type TOTPKey struct {
+	// Qr The URL as a picture in a data URL.
+	Qr string `json:"qr"`
+
+	// Secret Base32.
+	Secret string `json:"secret"`
+
+	// Url otpauth://
+	Url string `json:"url"`
+}
+
+// TakenOver A supervisor who has taken over.
+type TakenOver struct {
+	Person Person    `json:"person"`
+	Since  time.Time `json:"since"`
+	Viewer string    `json:"viewer"`
+}
+
 // Target defines model for Target.
 type Target struct {
-	Address string `json:"address"`
+	// Accounts By name: those the caller may connect with or ask for, or all for those who may manage them.
+	Accounts []TargetAccount `json:"accounts"`
+	Address  string          `json:"address"`
 
 	// Certificate How the target proves who it is.
-	Certificate *Certificate   `json:"certificate,omitempty"`
-	Description *string        `json:"description,omitempty"`
-	Id          string         `json:"id"`
-	Name        string         `json:"name"`
-	Protocol    TargetProtocol `json:"protocol"`
-	Tags        []string       `json:"tags"`
+	Certificate *Certificate `json:"certificate,omitempty"`
+	Description *string      `json:"description,omitempty"`
+	Id          string       `json:"id"`
+	Name        string       `json:"name"`
+
+	// Origin Who made it. What is in the configuration file, that alone changes.
+	Origin   TargetOrigin   `json:"origin"`
+	Protocol TargetProtocol `json:"protocol"`
+
+	// Revision Counts changes. A change names the one it is of.
+	Revision int64           `json:"revision"`
+	Settings *TargetSettings `json:"settings,omitempty"`
+	Tags     []string        `json:"tags"`
 }
+
+// TargetOrigin Who made it. What is in the configuration file, that alone changes.
+type TargetOrigin string
 
 // TargetProtocol defines model for Target.Protocol.
 type TargetProtocol string
 
+// TargetAccount defines model for TargetAccount.
+type TargetAccount struct {
+	// Connect The caller may connect with it as things are; others they may only ask for.
+	Connect bool `json:"connect"`
+
+	// Credential Where an account's password is; never the password. For those who may manage it.
+	Credential  *Credential `json:"credential,omitempty"`
+	Description *string     `json:"description,omitempty"`
+	Domain      *string     `json:"domain,omitempty"`
+	Id          string      `json:"id"`
+	Name        string      `json:"name"`
+
+	// Revision For those who may manage it.
+	Revision *int64   `json:"revision,omitempty"`
+	Tags     []string `json:"tags"`
+
+	// Username What the target calls it.
+	Username *string `json:"username,omitempty"`
+}
+
+// TargetSettings defines model for TargetSettings.
+type TargetSettings struct {
+	// Address Examples: desk.example.com:5900
+	Address   string `json:"address"`
+	Clipboard *struct {
+		FromTarget *bool `json:"from_target,omitempty"`
+		ToTarget   *bool `json:"to_target,omitempty"`
+	} `json:"clipboard,omitempty"`
+	Description *string                `json:"description,omitempty"`
+	Name        string                 `json:"name"`
+	Protocol    TargetSettingsProtocol `json:"protocol"`
+
+	// Rdp Only for protocol rdp. What is left out is as in the configuration file.
+	Rdp *RDPSettings `json:"rdp,omitempty"`
+
+	// RecordKeys How much of the keyboard is recorded; as configured when left out.
+	RecordKeys *TargetSettingsRecordKeys `json:"record_keys,omitempty"`
+	Tags       *[]string                 `json:"tags,omitempty"`
+
+	// Tls How the target proves who it is.
+	Tls      *TargetTLS `json:"tls,omitempty"`
+	ViewOnly *bool      `json:"view_only,omitempty"`
+}
+
+// TargetSettingsProtocol defines model for TargetSettings.Protocol.
+type TargetSettingsProtocol string
+
+// TargetSettingsRecordKeys How much of the keyboard is recorded; as configured when left out.
+type TargetSettingsRecordKeys string
+
+// TargetTLS How the target proves who it is.
+type TargetTLS struct {
+	// Ca verify: the authorities, in PEM; those of the gateway's system when left out.
+	Ca *string `json:"ca,omitempty"`
+
+	// Fingerprint pin: SHA-256 in hex, with or without colons.
+	Fingerprint *string       `json:"fingerprint,omitempty"`
+	Mode        TargetTLSMode `json:"mode"`
+
+	// ServerName verify: whom the certificate must be for; the host of the address when left out.
+	ServerName *string `json:"server_name,omitempty"`
+}
+
+// TargetTLSMode defines model for TargetTLS.Mode.
+type TargetTLSMode string
+
+// TextKind line: typed; title: of a window; screen: read from the picture
+type TextKind string
+
+// Token defines model for Token.
+type Token struct {
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Id        string    `json:"id"`
+
+	// LastAddress The client's, at the last use.
+	LastAddress *string `json:"last_address,omitempty"`
+
+	// LastUsedAt To a minute.
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+	Scopes     []Action   `json:"scopes"`
+}
+
+// UpdateAccount defines model for UpdateAccount.
+type UpdateAccount struct {
+	Revision int64           `json:"revision"`
+	Settings AccountSettings `json:"settings"`
+}
+
+// UpdateGroup defines model for UpdateGroup.
+type UpdateGroup struct {
+	Description *string `json:"description,omitempty"`
+	Name        *string `json:"name,omitempty"`
+}
+
+// UpdateTarget defines model for UpdateTarget.
+type UpdateTarget struct {
+	Revision int64          `json:"revision"`
+	Settings TargetSettings `json:"settings"`
+}
+
+// UpdateUser defines model for UpdateUser.
+type UpdateUser struct {
+	Disabled    *bool   `json:"disabled,omitempty"`
+	DisplayName *string `json:"display_name,omitempty"`
+	Email       *string `json:"email,omitempty"`
+
+	// Groups Ids of those given here; what the source gives stays.
+	Groups *[]string `json:"groups,omitempty"`
+
+	// Roles Those given here; what the source gives stays.
+	Roles *[]Role `json:"roles,omitempty"`
+}
+
+// User defines model for User.
+type User struct {
+	CreatedAt   time.Time `json:"created_at"`
+	Disabled    bool      `json:"disabled"`
+	DisplayName string    `json:"display_name"`
+	Email       string    `json:"email"`
+
+	// GivenRoles Those of roles that were given here; the others come from the source.
+	GivenRoles   []Role       `json:"given_roles"`
+	Groups       []Membership `json:"groups"`
+	Id           string       `json:"id"`
+	LastSignInAt *time.Time   `json:"last_sign_in_at,omitempty"`
+
+	// LockedUntil Sign-in is refused until then after too many failures, but from where they signed in before.
+	LockedUntil        *time.Time `json:"locked_until,omitempty"`
+	MustChangePassword bool       `json:"must_change_password"`
+	Roles              []Role     `json:"roles"`
+
+	// Source Who vouches for them: local, oidc:NAME or ldap:NAME.
+	Source   string `json:"source"`
+	Username string `json:"username"`
+}
+
+// VaultReference A secret in a vault of the configuration.
+type VaultReference struct {
+	PasswordField *string `json:"password_field,omitempty"`
+
+	// Path Examples: servers/build
+	Path          string  `json:"path"`
+	UsernameField *string `json:"username_field,omitempty"`
+	Vault         string  `json:"vault"`
+}
+
 // Verification defines model for Verification.
 type Verification struct {
 	Bytes int64 `json:"bytes"`
-	Files int   `json:"files"`
-	Ok    bool  `json:"ok"`
+
+	// File The file it is in.
+	File  *string `json:"file,omitempty"`
+	Files int     `json:"files"`
+
+	// From The first byte of the range in which it lies.
+	From *int64 `json:"from,omitempty"`
+	Ok   bool   `json:"ok"`
 
 	// Problem The first thing that does not match.
 	Problem  *string `json:"problem,omitempty"`
 	SealedBy *string `json:"sealed_by,omitempty"`
+
+	// SignedBy The key that signed the manifest.
+	SignedBy *string `json:"signed_by,omitempty"`
+
+	// To The end of that range.
+	To *int64 `json:"to,omitempty"`
 }
 
 // Viewer defines model for Viewer.
 type Viewer struct {
-	Address *string    `json:"address,omitempty"`
-	Id      string     `json:"id"`
-	Person  Person     `json:"person"`
-	Role    ViewerRole `json:"role"`
+	Address *string `json:"address,omitempty"`
+
+	// Announced The person whose session it is sees that this one watches.
+	Announced *bool  `json:"announced,omitempty"`
+	Id        string `json:"id"`
+
+	// Native Came with a native RDP client and not with a browser.
+	Native *bool      `json:"native,omitempty"`
+	Person Person     `json:"person"`
+	Role   ViewerRole `json:"role"`
 }
 
 // ViewerRole defines model for Viewer.Role.
 type ViewerRole string
 
+// AccessGrantParameter defines model for access_grant.
+type AccessGrantParameter = string
+
+// AccessRequestParameter defines model for access_request.
+type AccessRequestParameter = string
+
+// AccountParameter defines model for account.
+type AccountParameter = string
+
+// ExportParameter defines model for export.
+type ExportParameter = string
+
+// From defines model for from.
+type From = time.Time
+
+// GroupParameter defines model for group.
+type GroupParameter = string
+
+// PolicyParameter defines model for policy.
+type PolicyParameter = string
+
+// Revision defines model for revision.
+type Revision = int64
+
+// RuleParameter defines model for rule.
+type RuleParameter = string
+
 // SessionParameter defines model for session.
 type SessionParameter = string
+
+// SignInParameter defines model for sign_in.
+type SignInParameter = string
 
 // TargetParameter defines model for target.
 type TargetParameter = string
 
+// TokenParameter defines model for token.
+type TokenParameter = string
+
+// Until defines model for until.
+type Until = time.Time
+
+// UserParameter defines model for user.
+type UserParameter = string
+
 // ViewerParameter defines model for viewer.
 type ViewerParameter = string
+
+// ListAccessGrantsParams defines parameters for ListAccessGrants.
+type ListAccessGrantsParams struct {
+	// View The caller's own, or other people's whose access the caller may decide on.
+	View *ListAccessGrantsParamsView `form:"view,omitempty" json:"view,omitempty"`
+
+	// State open: in force now or later.
+	State  *ListAccessGrantsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Limit  *int                         `form:"limit,omitempty" json:"limit,omitempty"`
+	Before *string                      `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListAccessGrantsParamsView defines parameters for ListAccessGrants.
+type ListAccessGrantsParamsView string
+
+// ListAccessGrantsParamsState defines parameters for ListAccessGrants.
+type ListAccessGrantsParamsState string
+
+// ListAccessRequestsParams defines parameters for ListAccessRequests.
+type ListAccessRequestsParams struct {
+	// View The caller's own, or other people's that the caller may decide on.
+	View *ListAccessRequestsParamsView `form:"view,omitempty" json:"view,omitempty"`
+
+	// State open: pending or waiting for a review.
+	State *ListAccessRequestsParamsState `form:"state,omitempty" json:"state,omitempty"`
+	Limit *int                           `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only requests made before this one (its id).
+	Before *string `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListAccessRequestsParamsView defines parameters for ListAccessRequests.
+type ListAccessRequestsParamsView string
+
+// ListAccessRequestsParamsState defines parameters for ListAccessRequests.
+type ListAccessRequestsParamsState string
+
+// GetAccessRulesParams defines parameters for GetAccessRules.
+type GetAccessRulesParams struct {
+	TargetId string  `form:"target_id" json:"target_id"`
+	Account  *string `form:"account,omitempty" json:"account,omitempty"`
+}
+
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	State *ListAlertsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Severity Of this severity or a worse one.
+	Severity *DetectionSeverity `form:"severity,omitempty" json:"severity,omitempty"`
+	Rule     *string            `form:"rule,omitempty" json:"rule,omitempty"`
+
+	// User Only of this person's sessions (id).
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+
+	// Target Only of this target (id).
+	Target  *string `form:"target,omitempty" json:"target,omitempty"`
+	Session *string `form:"session,omitempty" json:"session,omitempty"`
+
+	// Q Words, all of which must be in the names of person, target and account, or in the addresses.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Since Only those first found then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those first found before.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+	Limit *int       `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only those older than this one (its id).
+	Before *string `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListAlertsParamsState defines parameters for ListAlerts.
+type ListAlertsParamsState string
+
+// AcknowledgeAlertsJSONBody defines parameters for AcknowledgeAlerts.
+type AcknowledgeAlertsJSONBody struct {
+	Alerts []string `json:"alerts"`
+	Note   *string  `json:"note,omitempty"`
+}
+
+// ListAccessParams defines parameters for ListAccess.
+type ListAccessParams struct {
+	// User Name.
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+
+	// Target Id.
+	Target  *string `form:"target,omitempty" json:"target,omitempty"`
+	Tag     *string `form:"tag,omitempty" json:"tag,omitempty"`
+	Account *string `form:"account,omitempty" json:"account,omitempty"`
+
+	// Q Part of a name or an address.
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	From  *From   `form:"from,omitempty" json:"from,omitempty"`
+	Until *Until  `form:"until,omitempty" json:"until,omitempty"`
+	Limit *int    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only what comes after this session (its id) in the list.
+	Before *string                 `form:"before,omitempty" json:"before,omitempty"`
+	Format *ListAccessParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// ListAccessParamsFormat defines parameters for ListAccess.
+type ListAccessParamsFormat string
+
+// ListAuditEntriesParams defines parameters for ListAuditEntries.
+type ListAuditEntriesParams struct {
+	// Actor Name or id.
+	Actor   *string                        `form:"actor,omitempty" json:"actor,omitempty"`
+	Action  *string                        `form:"action,omitempty" json:"action,omitempty"`
+	Outcome *ListAuditEntriesParamsOutcome `form:"outcome,omitempty" json:"outcome,omitempty"`
+
+	// Object Id of what it was done to.
+	Object  *string `form:"object,omitempty" json:"object,omitempty"`
+	Session *string `form:"session,omitempty" json:"session,omitempty"`
+	From    *From   `form:"from,omitempty" json:"from,omitempty"`
+	Until   *Until  `form:"until,omitempty" json:"until,omitempty"`
+	Limit   *int    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only what comes after this entry (its index) in the list.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListAuditEntriesParamsOutcome defines parameters for ListAuditEntries.
+type ListAuditEntriesParamsOutcome string
+
+// CheckDetectionRuleJSONBody defines parameters for CheckDetectionRule.
+type CheckDetectionRuleJSONBody struct {
+	// Rule Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+	// `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+	Rule   DetectionRule    `json:"rule"`
+	Sample *string          `json:"sample,omitempty"`
+	Source *DetectionSource `json:"source,omitempty"`
+}
+
+// DeleteDetectionListParams defines parameters for DeleteDetectionList.
+type DeleteDetectionListParams struct {
+	// Revision Of what is to be removed, so that nobody removes what somebody else has just changed.
+	Revision Revision `form:"revision" json:"revision"`
+}
+
+// DeleteDetectionRuleParams defines parameters for DeleteDetectionRule.
+type DeleteDetectionRuleParams struct {
+	// Revision Of what is to be removed, so that nobody removes what somebody else has just changed.
+	Revision Revision `form:"revision" json:"revision"`
+}
+
+// ListDetectionRuleVersionsParams defines parameters for ListDetectionRuleVersions.
+type ListDetectionRuleVersionsParams struct {
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only versions of a lower revision.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ListGroupsParams defines parameters for ListGroups.
+type ListGroupsParams struct {
+	// Q Part of a name, whatever its case.
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only names after this one.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// RenameMyPasskeyJSONBody defines parameters for RenameMyPasskey.
+type RenameMyPasskeyJSONBody struct {
+	Name string `json:"name"`
+}
+
+// DecideNativeSignInJSONBody defines parameters for DecideNativeSignIn.
+type DecideNativeSignInJSONBody struct {
+	Approve bool   `json:"approve"`
+	Code    string `json:"code"`
+}
+
+// LookAtNativeSignInJSONBody defines parameters for LookAtNativeSignIn.
+type LookAtNativeSignInJSONBody struct {
+	Code string `json:"code"`
+}
+
+// ListNotificationsParams defines parameters for ListNotifications.
+type ListNotificationsParams struct {
+	Limit  *int    `form:"limit,omitempty" json:"limit,omitempty"`
+	Before *string `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// ReadNotificationsJSONBody defines parameters for ReadNotifications.
+type ReadNotificationsJSONBody struct {
+	// UpTo Id of the newest one that was seen.
+	UpTo string `json:"up_to"`
+}
+
+// SetNotificationSettingsJSONBody defines parameters for SetNotificationSettings.
+type SetNotificationSettingsJSONBody struct {
+	Email bool `json:"email"`
+}
+
+// DeletePolicyParams defines parameters for DeletePolicy.
+type DeletePolicyParams struct {
+	// Revision Of the policy as the caller saw it.
+	Revision int64 `form:"revision" json:"revision"`
+}
+
+// ListPolicyVersionsParams defines parameters for ListPolicyVersions.
+type ListPolicyVersionsParams struct {
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before Only versions of a lower revision.
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+}
+
+// CheckPolicyJSONBody defines parameters for CheckPolicy.
+type CheckPolicyJSONBody struct {
+	Text string `json:"text"`
+}
 
 // ListRecordingsParams defines parameters for ListRecordings.
 type ListRecordingsParams struct {
 	Limit  *int    `form:"limit,omitempty" json:"limit,omitempty"`
+	Before *string `form:"before,omitempty" json:"before,omitempty"`
+
+	// Q Words, all of which must be in the names of person, target and account, or in the addresses.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// User Only of this person (id).
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+
+	// Target Only of this target (id).
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Since Only sessions that started then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only sessions that started before.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Review Only those whose review is in this state.
+	Review *ReviewState `form:"review,omitempty" json:"review,omitempty"`
+}
+
+// SearchRecordingsParams defines parameters for SearchRecordings.
+type SearchRecordingsParams struct {
+	// Q Words, or "several words" in quotes, all of which must be in one text; parts of words are found, too.
+	Q string `form:"q" json:"q"`
+
+	// Kind Only texts of these kinds.
+	Kind *[]TextKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// User Only of this person (id).
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+
+	// Target Only of this target (id).
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Names Words, all of which must be in the names of person, target and account, or in the addresses.
+	Names *string `form:"names,omitempty" json:"names,omitempty"`
+
+	// Since Only sessions that started then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only sessions that started before.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit Recordings.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Before `next` of an earlier answer.
 	Before *string `form:"before,omitempty" json:"before,omitempty"`
 }
 
@@ -454,6 +3555,46 @@ type ListRecordingEventsParams struct {
 	Limit *int    `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// DownloadExportParams defines parameters for DownloadExport.
+type DownloadExportParams struct {
+	// Ticket Of the link; it is used up by this.
+	Ticket string `form:"ticket" json:"ticket"`
+}
+
+// UpdateRecordingNoteJSONBody defines parameters for UpdateRecordingNote.
+type UpdateRecordingNoteJSONBody struct {
+	Text string `json:"text"`
+}
+
+// SearchRecordingParams defines parameters for SearchRecording.
+type SearchRecordingParams struct {
+	// Q Words, or "several words" in quotes, all of which must be in one text; parts of words are found, too.
+	Q string `form:"q" json:"q"`
+
+	// Kind Only texts of these kinds.
+	Kind  *[]TextKind `form:"kind,omitempty" json:"kind,omitempty"`
+	Limit *int        `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After `next` of an earlier answer.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ShredRecordingJSONBody defines parameters for ShredRecording.
+type ShredRecordingJSONBody struct {
+	// Confirm The id of the session.
+	Confirm string `json:"confirm"`
+	Reason  string `json:"reason"`
+}
+
+// GetRecordingThumbnailParams defines parameters for GetRecordingThumbnail.
+type GetRecordingThumbnailParams struct {
+	// At Milliseconds since the beginning: the last picture until then. Without it one from the middle.
+	At *int64 `form:"at,omitempty" json:"at,omitempty"`
+
+	// IfNoneMatch The `ETag` of the picture one has.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // ListSessionsParams defines parameters for ListSessions.
 type ListSessionsParams struct {
 	State *ListSessionsParamsState `form:"state,omitempty" json:"state,omitempty"`
@@ -461,14 +3602,71 @@ type ListSessionsParams struct {
 
 	// Before Only sessions that started before this one (its id).
 	Before *string `form:"before,omitempty" json:"before,omitempty"`
+
+	// Q Words, all of which must be in the names of person, target and account, or in the addresses.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// User Only of this person (id).
+	User *string `form:"user,omitempty" json:"user,omitempty"`
+
+	// Target Only of this target (id).
+	Target *string `form:"target,omitempty" json:"target,omitempty"`
+
+	// Since Only sessions that started then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only sessions that started before.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 }
 
 // ListSessionsParamsState defines parameters for ListSessions.
 type ListSessionsParamsState string
 
+// AnswerQuestionJSONBody defines parameters for AnswerQuestion.
+type AnswerQuestionJSONBody struct {
+	// Question Its id.
+	Question string  `json:"question"`
+	Reason   *string `json:"reason,omitempty"`
+
+	// Refuse In place of a reason: it is not done.
+	Refuse *bool `json:"refuse,omitempty"`
+
+	// Viewer The viewer it is answered at, which must be the one with control; any of the caller's without.
+	Viewer *string `json:"viewer,omitempty"`
+}
+
+// TakeControlJSONBody defines parameters for TakeControl.
+type TakeControlJSONBody struct {
+	// FromOther Take it also from another supervisor.
+	FromOther *bool `json:"from_other,omitempty"`
+
+	// Viewer One of the caller's viewers; the one that came last without.
+	Viewer *string `json:"viewer,omitempty"`
+}
+
+// FreezeSessionJSONBody defines parameters for FreezeSession.
+type FreezeSessionJSONBody struct {
+	// Reason Shown to the person.
+	Reason string `json:"reason"`
+}
+
+// SendMessageJSONBody defines parameters for SendMessage.
+type SendMessageJSONBody struct {
+	Text string `json:"text"`
+}
+
 // TerminateSessionJSONBody defines parameters for TerminateSession.
 type TerminateSessionJSONBody struct {
+	LockUser *bool `json:"lock_user,omitempty"`
+
+	// Reason Shown to the person.
 	Reason *string `json:"reason,omitempty"`
+}
+
+// GetSessionThumbnailParams defines parameters for GetSessionThumbnail.
+type GetSessionThumbnailParams struct {
+	// IfNoneMatch The `ETag` of the picture one has.
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // OfferViewerParams defines parameters for OfferViewer.
@@ -479,14 +3677,240 @@ type OfferViewerParams struct {
 // OfferViewerParamsRole defines parameters for OfferViewer.
 type OfferViewerParamsRole string
 
+// SignInProviderParams defines parameters for SignInProvider.
+type SignInProviderParams struct {
+	Next *string `form:"next,omitempty" json:"next,omitempty"`
+}
+
+// SignInProviderCallbackParams defines parameters for SignInProviderCallback.
+type SignInProviderCallbackParams struct {
+	State            *string `form:"state,omitempty" json:"state,omitempty"`
+	Code             *string `form:"code,omitempty" json:"code,omitempty"`
+	Error            *string `form:"error,omitempty" json:"error,omitempty"`
+	ErrorDescription *string `form:"error_description,omitempty" json:"error_description,omitempty"`
+	Iss              *string `form:"iss,omitempty" json:"iss,omitempty"`
+	SessionState     *string `form:"session_state,omitempty" json:"session_state,omitempty"`
+}
+
+// ListTargetsParams defines parameters for ListTargets.
+type ListTargetsParams struct {
+	// Q Words, all of which must be in id, name, description, address or tags.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Tag Only targets with all of these tags.
+	Tag      *[]string                  `form:"tag,omitempty" json:"tag,omitempty"`
+	Protocol *ListTargetsParamsProtocol `form:"protocol,omitempty" json:"protocol,omitempty"`
+	Limit    *int                       `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After `next` of an earlier answer.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// ListTargetsParamsProtocol defines parameters for ListTargets.
+type ListTargetsParamsProtocol string
+
+// DeleteTargetParams defines parameters for DeleteTarget.
+type DeleteTargetParams struct {
+	// Revision Of what is to be removed, so that nobody removes what somebody else has just changed.
+	Revision Revision `form:"revision" json:"revision"`
+}
+
+// DeleteAccountParams defines parameters for DeleteAccount.
+type DeleteAccountParams struct {
+	// Revision Of what is to be removed, so that nobody removes what somebody else has just changed.
+	Revision Revision `form:"revision" json:"revision"`
+}
+
+// ListUsersParams defines parameters for ListUsers.
+type ListUsersParams struct {
+	// Q Part of a name, whatever its case.
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int    `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only names after this one.
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+	Role  *Role   `form:"role,omitempty" json:"role,omitempty"`
+
+	// Group Only members of the group of this id.
+	Group *string `form:"group,omitempty" json:"group,omitempty"`
+}
+
+// EndAccessGrantJSONRequestBody defines body for EndAccessGrant for application/json ContentType.
+type EndAccessGrantJSONRequestBody = EndGrant
+
+// CreateAccessRequestJSONRequestBody defines body for CreateAccessRequest for application/json ContentType.
+type CreateAccessRequestJSONRequestBody = CreateAccessRequest
+
+// BreakGlassJSONRequestBody defines body for BreakGlass for application/json ContentType.
+type BreakGlassJSONRequestBody = BreakGlass
+
+// ApproveAccessRequestJSONRequestBody defines body for ApproveAccessRequest for application/json ContentType.
+type ApproveAccessRequestJSONRequestBody = ApproveAccess
+
+// CancelAccessRequestJSONRequestBody defines body for CancelAccessRequest for application/json ContentType.
+type CancelAccessRequestJSONRequestBody = CancelAccess
+
+// DenyAccessRequestJSONRequestBody defines body for DenyAccessRequest for application/json ContentType.
+type DenyAccessRequestJSONRequestBody = DecideAccess
+
+// ReviewAccessRequestJSONRequestBody defines body for ReviewAccessRequest for application/json ContentType.
+type ReviewAccessRequestJSONRequestBody = DecideAccess
+
+// AcknowledgeAlertsJSONRequestBody defines body for AcknowledgeAlerts for application/json ContentType.
+type AcknowledgeAlertsJSONRequestBody AcknowledgeAlertsJSONBody
+
+// CheckDetectionRuleJSONRequestBody defines body for CheckDetectionRule for application/json ContentType.
+type CheckDetectionRuleJSONRequestBody CheckDetectionRuleJSONBody
+
+// DryRunDetectionJSONRequestBody defines body for DryRunDetection for application/json ContentType.
+type DryRunDetectionJSONRequestBody = DryRun
+
+// SetDetectionListJSONRequestBody defines body for SetDetectionList for application/json ContentType.
+type SetDetectionListJSONRequestBody = DetectionListChange
+
+// CreateDetectionRuleJSONRequestBody defines body for CreateDetectionRule for application/json ContentType.
+type CreateDetectionRuleJSONRequestBody = DetectionRule
+
+// UpdateDetectionRuleJSONRequestBody defines body for UpdateDetectionRule for application/json ContentType.
+type UpdateDetectionRuleJSONRequestBody = DetectionRuleChange
+
+// CreateGroupJSONRequestBody defines body for CreateGroup for application/json ContentType.
+type CreateGroupJSONRequestBody = CreateGroup
+
+// UpdateGroupJSONRequestBody defines body for UpdateGroup for application/json ContentType.
+type UpdateGroupJSONRequestBody = UpdateGroup
+
+// ImportTargetsJSONRequestBody defines body for ImportTargets for application/json ContentType.
+type ImportTargetsJSONRequestBody = ImportTargets
+
+// AddMyPasskeyJSONRequestBody defines body for AddMyPasskey for application/json ContentType.
+type AddMyPasskeyJSONRequestBody = NewPasskey
+
+// RenameMyPasskeyJSONRequestBody defines body for RenameMyPasskey for application/json ContentType.
+type RenameMyPasskeyJSONRequestBody RenameMyPasskeyJSONBody
+
+// ConfirmMyTOTPJSONRequestBody defines body for ConfirmMyTOTP for application/json ContentType.
+type ConfirmMyTOTPJSONRequestBody = Code
+
+// ChangeMyPasswordJSONRequestBody defines body for ChangeMyPassword for application/json ContentType.
+type ChangeMyPasswordJSONRequestBody = ChangePassword
+
+// UpdateMeJSONRequestBody defines body for UpdateMe for application/json ContentType.
+type UpdateMeJSONRequestBody = Profile
+
+// StepUpJSONRequestBody defines body for StepUp for application/json ContentType.
+type StepUpJSONRequestBody = StepUp
+
+// CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
+type CreateTokenJSONRequestBody = CreateToken
+
+// DecideNativeSignInJSONRequestBody defines body for DecideNativeSignIn for application/json ContentType.
+type DecideNativeSignInJSONRequestBody DecideNativeSignInJSONBody
+
+// LookAtNativeSignInJSONRequestBody defines body for LookAtNativeSignIn for application/json ContentType.
+type LookAtNativeSignInJSONRequestBody LookAtNativeSignInJSONBody
+
+// CreateNativeTicketJSONRequestBody defines body for CreateNativeTicket for application/json ContentType.
+type CreateNativeTicketJSONRequestBody = CreateNativeTicket
+
+// ReadNotificationsJSONRequestBody defines body for ReadNotifications for application/json ContentType.
+type ReadNotificationsJSONRequestBody ReadNotificationsJSONBody
+
+// SetNotificationSettingsJSONRequestBody defines body for SetNotificationSettings for application/json ContentType.
+type SetNotificationSettingsJSONRequestBody SetNotificationSettingsJSONBody
+
+// CreatePolicyJSONRequestBody defines body for CreatePolicy for application/json ContentType.
+type CreatePolicyJSONRequestBody = NewPolicy
+
+// UpdatePolicyJSONRequestBody defines body for UpdatePolicy for application/json ContentType.
+type UpdatePolicyJSONRequestBody = PolicyChange
+
+// CheckPolicyJSONRequestBody defines body for CheckPolicy for application/json ContentType.
+type CheckPolicyJSONRequestBody CheckPolicyJSONBody
+
+// ExplainPolicyJSONRequestBody defines body for ExplainPolicy for application/json ContentType.
+type ExplainPolicyJSONRequestBody = PolicyQuestion
+
+// CreateExportJSONRequestBody defines body for CreateExport for application/json ContentType.
+type CreateExportJSONRequestBody = CreateExport
+
+// HoldRecordingJSONRequestBody defines body for HoldRecording for application/json ContentType.
+type HoldRecordingJSONRequestBody = CustodyReason
+
+// ReleaseRecordingJSONRequestBody defines body for ReleaseRecording for application/json ContentType.
+type ReleaseRecordingJSONRequestBody = CustodyReason
+
+// CreateRecordingNoteJSONRequestBody defines body for CreateRecordingNote for application/json ContentType.
+type CreateRecordingNoteJSONRequestBody = CreateRecordingNote
+
+// UpdateRecordingNoteJSONRequestBody defines body for UpdateRecordingNote for application/json ContentType.
+type UpdateRecordingNoteJSONRequestBody UpdateRecordingNoteJSONBody
+
+// SetRecordingReviewJSONRequestBody defines body for SetRecordingReview for application/json ContentType.
+type SetRecordingReviewJSONRequestBody = SetReview
+
+// ShredRecordingJSONRequestBody defines body for ShredRecording for application/json ContentType.
+type ShredRecordingJSONRequestBody ShredRecordingJSONBody
+
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = CreateSession
+
+// AnswerQuestionJSONRequestBody defines body for AnswerQuestion for application/json ContentType.
+type AnswerQuestionJSONRequestBody AnswerQuestionJSONBody
+
+// TakeControlJSONRequestBody defines body for TakeControl for application/json ContentType.
+type TakeControlJSONRequestBody TakeControlJSONBody
+
+// FreezeSessionJSONRequestBody defines body for FreezeSession for application/json ContentType.
+type FreezeSessionJSONRequestBody FreezeSessionJSONBody
+
+// SendMessageJSONRequestBody defines body for SendMessage for application/json ContentType.
+type SendMessageJSONRequestBody SendMessageJSONBody
 
 // TerminateSessionJSONRequestBody defines body for TerminateSession for application/json ContentType.
 type TerminateSessionJSONRequestBody TerminateSessionJSONBody
 
+// SetUpJSONRequestBody defines body for SetUp for application/json ContentType.
+type SetUpJSONRequestBody = SetUp
+
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
+
+// SignInEnrolPasskeyJSONRequestBody defines body for SignInEnrolPasskey for application/json ContentType.
+type SignInEnrolPasskeyJSONRequestBody = NewPasskey
+
+// SignInEnrolTOTPJSONRequestBody defines body for SignInEnrolTOTP for application/json ContentType.
+type SignInEnrolTOTPJSONRequestBody = Code
+
+// SignInPasskeyJSONRequestBody defines body for SignInPasskey for application/json ContentType.
+type SignInPasskeyJSONRequestBody = PasskeyAnswer
+
+// SignInRecoveryJSONRequestBody defines body for SignInRecovery for application/json ContentType.
+type SignInRecoveryJSONRequestBody = Code
+
+// SignInTOTPJSONRequestBody defines body for SignInTOTP for application/json ContentType.
+type SignInTOTPJSONRequestBody = Code
+
+// CreateTargetJSONRequestBody defines body for CreateTarget for application/json ContentType.
+type CreateTargetJSONRequestBody = CreateTarget
+
+// UpdateTargetJSONRequestBody defines body for UpdateTarget for application/json ContentType.
+type UpdateTargetJSONRequestBody = UpdateTarget
+
+// CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
+type CreateAccountJSONRequestBody = CreateAccount
+
+// UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
+type UpdateAccountJSONRequestBody = UpdateAccount
+
+// SetCredentialJSONRequestBody defines body for SetCredential for application/json ContentType.
+type SetCredentialJSONRequestBody = SetCredential
+
+// CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
+type CreateUserJSONRequestBody = CreateUser
+
+// UpdateUserJSONRequestBody defines body for UpdateUser for application/json ContentType.
+type UpdateUserJSONRequestBody = UpdateUser
 
 // Getter for additional properties for RecordingEvent. Returns the specified
 // element and whether it was found
@@ -585,11 +4009,245 @@ func (a RecordingEvent) MarshalJSON() ([]byte, error) {
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 
+	// (GET /access-grants)
+	ListAccessGrants(c *gin.Context, params ListAccessGrantsParams)
+
+	// (POST /access-grants/{access_grant}/end)
+	EndAccessGrant(c *gin.Context, accessGrantParameter AccessGrantParameter)
+
+	// (GET /access-requests)
+	ListAccessRequests(c *gin.Context, params ListAccessRequestsParams)
+
+	// (POST /access-requests)
+	CreateAccessRequest(c *gin.Context)
+
+	// (POST /access-requests/break-glass)
+	BreakGlass(c *gin.Context)
+
+	// (GET /access-requests/{access_request})
+	GetAccessRequest(c *gin.Context, accessRequestParameter AccessRequestParameter)
+
+	// (POST /access-requests/{access_request}/approve)
+	ApproveAccessRequest(c *gin.Context, accessRequestParameter AccessRequestParameter)
+
+	// (POST /access-requests/{access_request}/cancel)
+	CancelAccessRequest(c *gin.Context, accessRequestParameter AccessRequestParameter)
+
+	// (POST /access-requests/{access_request}/deny)
+	DenyAccessRequest(c *gin.Context, accessRequestParameter AccessRequestParameter)
+
+	// (POST /access-requests/{access_request}/review)
+	ReviewAccessRequest(c *gin.Context, accessRequestParameter AccessRequestParameter)
+
+	// (GET /access-rules)
+	GetAccessRules(c *gin.Context, params GetAccessRulesParams)
+
+	// (GET /alerts)
+	ListAlerts(c *gin.Context, params ListAlertsParams)
+
+	// (POST /alerts/acknowledge)
+	AcknowledgeAlerts(c *gin.Context)
+
+	// (GET /alerts/{alert})
+	GetAlert(c *gin.Context, alertParameter string)
+
+	// (GET /audit/access)
+	ListAccess(c *gin.Context, params ListAccessParams)
+
+	// (GET /audit/checkpoint)
+	GetAuditCheckpoint(c *gin.Context)
+
+	// (GET /audit/entries)
+	ListAuditEntries(c *gin.Context, params ListAuditEntriesParams)
+
+	// (GET /audit/entries/{index}/proof)
+	GetAuditProof(c *gin.Context, index int64)
+
+	// (GET /audit/verify)
+	GetAuditVerification(c *gin.Context)
+
+	// (POST /audit/verify)
+	VerifyAuditLog(c *gin.Context)
+
+	// (GET /credential-providers)
+	ListCredentialProviders(c *gin.Context)
+
+	// (POST /detection/check)
+	CheckDetectionRule(c *gin.Context)
+
+	// (POST /detection/dry-run)
+	DryRunDetection(c *gin.Context)
+
+	// (DELETE /detection/lists/{list})
+	DeleteDetectionList(c *gin.Context, listParameter string, params DeleteDetectionListParams)
+
+	// (PUT /detection/lists/{list})
+	SetDetectionList(c *gin.Context, listParameter string)
+
+	// (GET /detection/rules)
+	ListDetectionRules(c *gin.Context)
+
+	// (POST /detection/rules)
+	CreateDetectionRule(c *gin.Context)
+
+	// (DELETE /detection/rules/{rule})
+	DeleteDetectionRule(c *gin.Context, ruleParameter RuleParameter, params DeleteDetectionRuleParams)
+
+	// (GET /detection/rules/{rule})
+	GetDetectionRule(c *gin.Context, ruleParameter RuleParameter)
+
+	// (PUT /detection/rules/{rule})
+	UpdateDetectionRule(c *gin.Context, ruleParameter RuleParameter)
+
+	// (GET /detection/rules/{rule}/versions)
+	ListDetectionRuleVersions(c *gin.Context, ruleParameter RuleParameter, params ListDetectionRuleVersionsParams)
+
+	// (GET /groups)
+	ListGroups(c *gin.Context, params ListGroupsParams)
+
+	// (POST /groups)
+	CreateGroup(c *gin.Context)
+
+	// (DELETE /groups/{group})
+	DeleteGroup(c *gin.Context, groupParameter GroupParameter)
+
+	// (GET /groups/{group})
+	GetGroup(c *gin.Context, groupParameter GroupParameter)
+
+	// (PATCH /groups/{group})
+	UpdateGroup(c *gin.Context, groupParameter GroupParameter)
+
+	// (DELETE /groups/{group}/members/{user})
+	RemoveMember(c *gin.Context, groupParameter GroupParameter, userParameter UserParameter)
+
+	// (PUT /groups/{group}/members/{user})
+	AddMember(c *gin.Context, groupParameter GroupParameter, userParameter UserParameter)
+
+	// (POST /import-targets)
+	ImportTargets(c *gin.Context)
+
 	// (GET /me)
 	GetMe(c *gin.Context)
 
+	// (GET /me/factors)
+	GetMyFactors(c *gin.Context)
+
+	// (POST /me/factors/passkeys)
+	AddMyPasskey(c *gin.Context)
+
+	// (POST /me/factors/passkeys/options)
+	BeginMyPasskey(c *gin.Context)
+
+	// (DELETE /me/factors/passkeys/{passkey})
+	DeleteMyPasskey(c *gin.Context, passkeyParameter string)
+
+	// (PATCH /me/factors/passkeys/{passkey})
+	RenameMyPasskey(c *gin.Context, passkeyParameter string)
+
+	// (POST /me/factors/recovery-codes)
+	NewRecoveryCodes(c *gin.Context)
+
+	// (DELETE /me/factors/totp)
+	DeleteMyTOTP(c *gin.Context)
+
+	// (POST /me/factors/totp)
+	BeginMyTOTP(c *gin.Context)
+
+	// (POST /me/factors/totp/confirm)
+	ConfirmMyTOTP(c *gin.Context)
+
+	// (POST /me/password)
+	ChangeMyPassword(c *gin.Context)
+
+	// (PATCH /me/profile)
+	UpdateMe(c *gin.Context)
+
+	// (DELETE /me/sign-ins)
+	RevokeMyOtherSignIns(c *gin.Context)
+
+	// (GET /me/sign-ins)
+	ListMySignIns(c *gin.Context)
+
+	// (DELETE /me/sign-ins/{sign_in})
+	RevokeMySignIn(c *gin.Context, signInParameter SignInParameter)
+
+	// (POST /me/step-up)
+	StepUp(c *gin.Context)
+
+	// (POST /me/step-up/options)
+	StepUpOptions(c *gin.Context)
+
+	// (GET /me/tokens)
+	ListMyTokens(c *gin.Context)
+
+	// (POST /me/tokens)
+	CreateToken(c *gin.Context)
+
+	// (DELETE /me/tokens/{token})
+	RevokeMyToken(c *gin.Context, tokenParameter TokenParameter)
+
+	// (GET /native-client)
+	GetNativeClient(c *gin.Context)
+
+	// (POST /native-sign-ins/decide)
+	DecideNativeSignIn(c *gin.Context)
+
+	// (POST /native-sign-ins/look)
+	LookAtNativeSignIn(c *gin.Context)
+
+	// (POST /native-tickets)
+	CreateNativeTicket(c *gin.Context)
+
+	// (GET /notifications)
+	ListNotifications(c *gin.Context, params ListNotificationsParams)
+
+	// (POST /notifications/read)
+	ReadNotifications(c *gin.Context)
+
+	// (GET /notifications/settings)
+	GetNotificationSettings(c *gin.Context)
+
+	// (PUT /notifications/settings)
+	SetNotificationSettings(c *gin.Context)
+
+	// (GET /notifications/stream)
+	StreamNotifications(c *gin.Context)
+
+	// (GET /openapi.json)
+	GetOpenAPI(c *gin.Context)
+
+	// (GET /policies)
+	ListPolicies(c *gin.Context)
+
+	// (POST /policies)
+	CreatePolicy(c *gin.Context)
+
+	// (DELETE /policies/{policy})
+	DeletePolicy(c *gin.Context, policyParameter PolicyParameter, params DeletePolicyParams)
+
+	// (GET /policies/{policy})
+	GetPolicy(c *gin.Context, policyParameter PolicyParameter)
+
+	// (PUT /policies/{policy})
+	UpdatePolicy(c *gin.Context, policyParameter PolicyParameter)
+
+	// (GET /policies/{policy}/versions)
+	ListPolicyVersions(c *gin.Context, policyParameter PolicyParameter, params ListPolicyVersionsParams)
+
+	// (POST /policy-check)
+	CheckPolicy(c *gin.Context)
+
+	// (POST /policy-explain)
+	ExplainPolicy(c *gin.Context)
+
+	// (GET /policy-schema)
+	GetPolicySchema(c *gin.Context)
+
 	// (GET /recordings)
 	ListRecordings(c *gin.Context, params ListRecordingsParams)
+
+	// (GET /recordings/search)
+	SearchRecordings(c *gin.Context, params SearchRecordingsParams)
 
 	// (GET /recordings/{session})
 	GetRecording(c *gin.Context, sessionParameter SessionParameter)
@@ -597,14 +4255,65 @@ type ServerInterface interface {
 	// (GET /recordings/{session}/events)
 	ListRecordingEvents(c *gin.Context, sessionParameter SessionParameter, params ListRecordingEventsParams)
 
-	// (GET /recordings/{session}/export)
-	ExportRecording(c *gin.Context, sessionParameter SessionParameter)
+	// (GET /recordings/{session}/exports)
+	ListExports(c *gin.Context, sessionParameter SessionParameter)
+
+	// (POST /recordings/{session}/exports)
+	CreateExport(c *gin.Context, sessionParameter SessionParameter)
+
+	// (DELETE /recordings/{session}/exports/{export})
+	CancelExport(c *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter)
+
+	// (GET /recordings/{session}/exports/{export})
+	GetExport(c *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter)
+
+	// (GET /recordings/{session}/exports/{export}/file)
+	DownloadExport(c *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter, params DownloadExportParams)
+
+	// (POST /recordings/{session}/exports/{export}/link)
+	LinkExport(c *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter)
 
 	// (GET /recordings/{session}/files/{file})
 	GetRecordingFile(c *gin.Context, sessionParameter SessionParameter, file string)
 
+	// (PUT /recordings/{session}/hold)
+	HoldRecording(c *gin.Context, sessionParameter SessionParameter)
+
+	// (POST /recordings/{session}/hold/release)
+	ReleaseRecording(c *gin.Context, sessionParameter SessionParameter)
+
 	// (GET /recordings/{session}/index)
 	GetRecordingIndex(c *gin.Context, sessionParameter SessionParameter)
+
+	// (GET /recordings/{session}/notes)
+	ListRecordingNotes(c *gin.Context, sessionParameter SessionParameter)
+
+	// (POST /recordings/{session}/notes)
+	CreateRecordingNote(c *gin.Context, sessionParameter SessionParameter)
+
+	// (DELETE /recordings/{session}/notes/{note})
+	DeleteRecordingNote(c *gin.Context, sessionParameter SessionParameter, note string)
+
+	// (PATCH /recordings/{session}/notes/{note})
+	UpdateRecordingNote(c *gin.Context, sessionParameter SessionParameter, note string)
+
+	// (GET /recordings/{session}/review)
+	GetRecordingReview(c *gin.Context, sessionParameter SessionParameter)
+
+	// (PUT /recordings/{session}/review)
+	SetRecordingReview(c *gin.Context, sessionParameter SessionParameter)
+
+	// (GET /recordings/{session}/search)
+	SearchRecording(c *gin.Context, sessionParameter SessionParameter, params SearchRecordingParams)
+
+	// (POST /recordings/{session}/shred)
+	ShredRecording(c *gin.Context, sessionParameter SessionParameter)
+
+	// (GET /recordings/{session}/thumbnail)
+	GetRecordingThumbnail(c *gin.Context, sessionParameter SessionParameter, params GetRecordingThumbnailParams)
+
+	// (GET /recordings/{session}/timeline)
+	GetRecordingTimeline(c *gin.Context, sessionParameter SessionParameter)
 
 	// (POST /recordings/{session}/verify)
 	VerifyRecording(c *gin.Context, sessionParameter SessionParameter)
@@ -618,11 +4327,32 @@ type ServerInterface interface {
 	// (GET /sessions/{session})
 	GetSession(c *gin.Context, sessionParameter SessionParameter)
 
+	// (POST /sessions/{session}/answer)
+	AnswerQuestion(c *gin.Context, sessionParameter SessionParameter)
+
+	// (DELETE /sessions/{session}/control)
+	ReleaseControl(c *gin.Context, sessionParameter SessionParameter)
+
+	// (PUT /sessions/{session}/control)
+	TakeControl(c *gin.Context, sessionParameter SessionParameter)
+
+	// (POST /sessions/{session}/freeze)
+	FreezeSession(c *gin.Context, sessionParameter SessionParameter)
+
 	// (GET /sessions/{session}/ice-servers)
 	ListICEServers(c *gin.Context, sessionParameter SessionParameter)
 
+	// (POST /sessions/{session}/messages)
+	SendMessage(c *gin.Context, sessionParameter SessionParameter)
+
+	// (POST /sessions/{session}/resume)
+	ResumeSession(c *gin.Context, sessionParameter SessionParameter)
+
 	// (POST /sessions/{session}/terminate)
 	TerminateSession(c *gin.Context, sessionParameter SessionParameter)
+
+	// (GET /sessions/{session}/thumbnail)
+	GetSessionThumbnail(c *gin.Context, sessionParameter SessionParameter, params GetSessionThumbnailParams)
 
 	// (POST /sessions/{session}/whep)
 	OfferViewer(c *gin.Context, sessionParameter SessionParameter, params OfferViewerParams)
@@ -633,17 +4363,125 @@ type ServerInterface interface {
 	// (PATCH /sessions/{session}/whep/{viewer})
 	TrickleViewer(c *gin.Context, sessionParameter SessionParameter, viewerParameter ViewerParameter)
 
+	// (GET /setup)
+	GetSetup(c *gin.Context)
+
+	// (POST /setup)
+	SetUp(c *gin.Context)
+
+	// (GET /sign-in)
+	GetSignIn(c *gin.Context)
+
 	// (POST /sign-in)
 	SignIn(c *gin.Context)
+
+	// (POST /sign-in/enrol/passkey)
+	SignInEnrolPasskey(c *gin.Context)
+
+	// (POST /sign-in/enrol/passkey/options)
+	BeginEnrolPasskey(c *gin.Context)
+
+	// (POST /sign-in/enrol/totp)
+	BeginEnrolTOTP(c *gin.Context)
+
+	// (POST /sign-in/enrol/totp/confirm)
+	SignInEnrolTOTP(c *gin.Context)
+
+	// (GET /sign-in/oidc/{provider})
+	SignInProvider(c *gin.Context, provider string, params SignInProviderParams)
+
+	// (GET /sign-in/oidc/{provider}/callback)
+	SignInProviderCallback(c *gin.Context, provider string, params SignInProviderCallbackParams)
+
+	// (POST /sign-in/passkey)
+	SignInPasskey(c *gin.Context)
+
+	// (POST /sign-in/passkey/options)
+	SignInPasskeyOptions(c *gin.Context)
+
+	// (DELETE /sign-in/pending)
+	ForgetPendingSignIn(c *gin.Context)
+
+	// (POST /sign-in/recovery)
+	SignInRecovery(c *gin.Context)
+
+	// (POST /sign-in/totp)
+	SignInTOTP(c *gin.Context)
 
 	// (POST /sign-out)
 	SignOut(c *gin.Context)
 
+	// (GET /system/health)
+	GetHealth(c *gin.Context)
+
 	// (GET /targets)
-	ListTargets(c *gin.Context)
+	ListTargets(c *gin.Context, params ListTargetsParams)
+
+	// (POST /targets)
+	CreateTarget(c *gin.Context)
+
+	// (DELETE /targets/{target})
+	DeleteTarget(c *gin.Context, targetParameter TargetParameter, params DeleteTargetParams)
+
+	// (GET /targets/{target})
+	GetTarget(c *gin.Context, targetParameter TargetParameter)
+
+	// (PUT /targets/{target})
+	UpdateTarget(c *gin.Context, targetParameter TargetParameter)
+
+	// (POST /targets/{target}/accounts)
+	CreateAccount(c *gin.Context, targetParameter TargetParameter)
+
+	// (DELETE /targets/{target}/accounts/{account})
+	DeleteAccount(c *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter, params DeleteAccountParams)
+
+	// (PUT /targets/{target}/accounts/{account})
+	UpdateAccount(c *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter)
+
+	// (PUT /targets/{target}/accounts/{account}/credential)
+	SetCredential(c *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter)
 
 	// (DELETE /targets/{target}/certificate)
 	ForgetCertificate(c *gin.Context, targetParameter TargetParameter)
+
+	// (GET /users)
+	ListUsers(c *gin.Context, params ListUsersParams)
+
+	// (POST /users)
+	CreateUser(c *gin.Context)
+
+	// (DELETE /users/{user})
+	DeleteUser(c *gin.Context, userParameter UserParameter)
+
+	// (GET /users/{user})
+	GetUser(c *gin.Context, userParameter UserParameter)
+
+	// (PATCH /users/{user})
+	UpdateUser(c *gin.Context, userParameter UserParameter)
+
+	// (DELETE /users/{user}/factors)
+	ResetFactors(c *gin.Context, factorUserParameter string)
+
+	// (POST /users/{user}/reset-password)
+	ResetPassword(c *gin.Context, userParameter UserParameter)
+
+	// (DELETE /users/{user}/sign-ins)
+	RevokeSignIns(c *gin.Context, userParameter UserParameter)
+
+	// (GET /users/{user}/sign-ins)
+	ListSignIns(c *gin.Context, userParameter UserParameter)
+
+	// (DELETE /users/{user}/sign-ins/{sign_in})
+	RevokeSignIn(c *gin.Context, userParameter UserParameter, signInParameter SignInParameter)
+
+	// (GET /users/{user}/tokens)
+	ListTokens(c *gin.Context, userParameter UserParameter)
+
+	// (DELETE /users/{user}/tokens/{token})
+	RevokeToken(c *gin.Context, userParameter UserParameter, tokenParameter TokenParameter)
+
+	// (POST /users/{user}/unlock)
+	UnlockUser(c *gin.Context, userParameter UserParameter)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -654,6 +4492,1186 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(c *gin.Context)
+
+// ListAccessGrants operation middleware
+func (siw *ServerInterfaceWrapper) ListAccessGrants(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessGrantsParams
+
+	// ------------- Optional query parameter "view" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "view", c.Request.URL.Query(), &params.View, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter view: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccessGrants(c, params)
+}
+
+// EndAccessGrant operation middleware
+func (siw *ServerInterfaceWrapper) EndAccessGrant(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_grant" -------------
+	var accessGrantParameter AccessGrantParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_grant", c.Param("access_grant"), &accessGrantParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_grant: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndAccessGrant(c, accessGrantParameter)
+}
+
+// ListAccessRequests operation middleware
+func (siw *ServerInterfaceWrapper) ListAccessRequests(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessRequestsParams
+
+	// ------------- Optional query parameter "view" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "view", c.Request.URL.Query(), &params.View, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter view: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccessRequests(c, params)
+}
+
+// CreateAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccessRequest(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccessRequest(c)
+}
+
+// BreakGlass operation middleware
+func (siw *ServerInterfaceWrapper) BreakGlass(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BreakGlass(c)
+}
+
+// GetAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_request" -------------
+	var accessRequestParameter AccessRequestParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_request", c.Param("access_request"), &accessRequestParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_request: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessRequest(c, accessRequestParameter)
+}
+
+// ApproveAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) ApproveAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_request" -------------
+	var accessRequestParameter AccessRequestParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_request", c.Param("access_request"), &accessRequestParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_request: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveAccessRequest(c, accessRequestParameter)
+}
+
+// CancelAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) CancelAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_request" -------------
+	var accessRequestParameter AccessRequestParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_request", c.Param("access_request"), &accessRequestParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_request: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelAccessRequest(c, accessRequestParameter)
+}
+
+// DenyAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) DenyAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_request" -------------
+	var accessRequestParameter AccessRequestParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_request", c.Param("access_request"), &accessRequestParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_request: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DenyAccessRequest(c, accessRequestParameter)
+}
+
+// ReviewAccessRequest operation middleware
+func (siw *ServerInterfaceWrapper) ReviewAccessRequest(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_request" -------------
+	var accessRequestParameter AccessRequestParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_request", c.Param("access_request"), &accessRequestParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter access_request: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReviewAccessRequest(c, accessRequestParameter)
+}
+
+// GetAccessRules operation middleware
+func (siw *ServerInterfaceWrapper) GetAccessRules(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetAccessRulesParams
+
+	// ------------- Required query parameter "target_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "target_id", c.Request.URL.Query(), &params.TargetId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", c.Request.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAccessRules(c, params)
+}
+
+// ListAlerts operation middleware
+func (siw *ServerInterfaceWrapper) ListAlerts(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "severity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "severity", c.Request.URL.Query(), &params.Severity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter severity: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", c.Request.URL.Query(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", c.Request.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session", c.Request.URL.Query(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAlerts(c, params)
+}
+
+// AcknowledgeAlerts operation middleware
+func (siw *ServerInterfaceWrapper) AcknowledgeAlerts(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AcknowledgeAlerts(c)
+}
+
+// GetAlert operation middleware
+func (siw *ServerInterfaceWrapper) GetAlert(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "alert" -------------
+	var alertParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "alert", c.Param("alert"), &alertParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter alert: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAlert(c, alertParameter)
+}
+
+// ListAccess operation middleware
+func (siw *ServerInterfaceWrapper) ListAccess(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessParams
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", c.Request.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", c.Request.URL.Query(), &params.Tag, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter tag: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "account" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account", c.Request.URL.Query(), &params.Account, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", c.Request.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter format: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAccess(c, params)
+}
+
+// GetAuditCheckpoint operation middleware
+func (siw *ServerInterfaceWrapper) GetAuditCheckpoint(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAuditCheckpoint(c)
+}
+
+// ListAuditEntries operation middleware
+func (siw *ServerInterfaceWrapper) ListAuditEntries(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditEntriesParams
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", c.Request.URL.Query(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter actor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "action", c.Request.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter action: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "outcome" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "outcome", c.Request.URL.Query(), &params.Outcome, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter outcome: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "object" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "object", c.Request.URL.Query(), &params.Object, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter object: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session", c.Request.URL.Query(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAuditEntries(c, params)
+}
+
+// GetAuditProof operation middleware
+func (siw *ServerInterfaceWrapper) GetAuditProof(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "index" -------------
+	var index int64
+
+	err = runtime.BindStyledParameterWithOptions("simple", "index", c.Param("index"), &index, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter index: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAuditProof(c, index)
+}
+
+// GetAuditVerification operation middleware
+func (siw *ServerInterfaceWrapper) GetAuditVerification(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAuditVerification(c)
+}
+
+// VerifyAuditLog operation middleware
+func (siw *ServerInterfaceWrapper) VerifyAuditLog(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.VerifyAuditLog(c)
+}
+
+// ListCredentialProviders operation middleware
+func (siw *ServerInterfaceWrapper) ListCredentialProviders(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListCredentialProviders(c)
+}
+
+// CheckDetectionRule operation middleware
+func (siw *ServerInterfaceWrapper) CheckDetectionRule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CheckDetectionRule(c)
+}
+
+// DryRunDetection operation middleware
+func (siw *ServerInterfaceWrapper) DryRunDetection(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DryRunDetection(c)
+}
+
+// DeleteDetectionList operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDetectionList(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "list" -------------
+	var listParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "list", c.Param("list"), &listParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter list: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteDetectionListParams
+
+	// ------------- Required query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "revision", c.Request.URL.Query(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter revision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDetectionList(c, listParameter, params)
+}
+
+// SetDetectionList operation middleware
+func (siw *ServerInterfaceWrapper) SetDetectionList(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "list" -------------
+	var listParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "list", c.Param("list"), &listParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter list: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetDetectionList(c, listParameter)
+}
+
+// ListDetectionRules operation middleware
+func (siw *ServerInterfaceWrapper) ListDetectionRules(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDetectionRules(c)
+}
+
+// CreateDetectionRule operation middleware
+func (siw *ServerInterfaceWrapper) CreateDetectionRule(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateDetectionRule(c)
+}
+
+// DeleteDetectionRule operation middleware
+func (siw *ServerInterfaceWrapper) DeleteDetectionRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var ruleParameter RuleParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &ruleParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteDetectionRuleParams
+
+	// ------------- Required query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "revision", c.Request.URL.Query(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter revision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteDetectionRule(c, ruleParameter, params)
+}
+
+// GetDetectionRule operation middleware
+func (siw *ServerInterfaceWrapper) GetDetectionRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var ruleParameter RuleParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &ruleParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetDetectionRule(c, ruleParameter)
+}
+
+// UpdateDetectionRule operation middleware
+func (siw *ServerInterfaceWrapper) UpdateDetectionRule(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var ruleParameter RuleParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &ruleParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateDetectionRule(c, ruleParameter)
+}
+
+// ListDetectionRuleVersions operation middleware
+func (siw *ServerInterfaceWrapper) ListDetectionRuleVersions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule" -------------
+	var ruleParameter RuleParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule", c.Param("rule"), &ruleParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter rule: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDetectionRuleVersionsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListDetectionRuleVersions(c, ruleParameter, params)
+}
+
+// ListGroups operation middleware
+func (siw *ServerInterfaceWrapper) ListGroups(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGroupsParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListGroups(c, params)
+}
+
+// CreateGroup operation middleware
+func (siw *ServerInterfaceWrapper) CreateGroup(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateGroup(c)
+}
+
+// DeleteGroup operation middleware
+func (siw *ServerInterfaceWrapper) DeleteGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group" -------------
+	var groupParameter GroupParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group", c.Param("group"), &groupParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteGroup(c, groupParameter)
+}
+
+// GetGroup operation middleware
+func (siw *ServerInterfaceWrapper) GetGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group" -------------
+	var groupParameter GroupParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group", c.Param("group"), &groupParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetGroup(c, groupParameter)
+}
+
+// UpdateGroup operation middleware
+func (siw *ServerInterfaceWrapper) UpdateGroup(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group" -------------
+	var groupParameter GroupParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group", c.Param("group"), &groupParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateGroup(c, groupParameter)
+}
+
+// RemoveMember operation middleware
+func (siw *ServerInterfaceWrapper) RemoveMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group" -------------
+	var groupParameter GroupParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group", c.Param("group"), &groupParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RemoveMember(c, groupParameter, userParameter)
+}
+
+// AddMember operation middleware
+func (siw *ServerInterfaceWrapper) AddMember(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "group" -------------
+	var groupParameter GroupParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "group", c.Param("group"), &groupParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddMember(c, groupParameter, userParameter)
+}
+
+// ImportTargets operation middleware
+func (siw *ServerInterfaceWrapper) ImportTargets(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ImportTargets(c)
+}
 
 // GetMe operation middleware
 func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
@@ -666,6 +5684,648 @@ func (siw *ServerInterfaceWrapper) GetMe(c *gin.Context) {
 	}
 
 	siw.Handler.GetMe(c)
+}
+
+// GetMyFactors operation middleware
+func (siw *ServerInterfaceWrapper) GetMyFactors(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetMyFactors(c)
+}
+
+// AddMyPasskey operation middleware
+func (siw *ServerInterfaceWrapper) AddMyPasskey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddMyPasskey(c)
+}
+
+// BeginMyPasskey operation middleware
+func (siw *ServerInterfaceWrapper) BeginMyPasskey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BeginMyPasskey(c)
+}
+
+// DeleteMyPasskey operation middleware
+func (siw *ServerInterfaceWrapper) DeleteMyPasskey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "passkey" -------------
+	var passkeyParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "passkey", c.Param("passkey"), &passkeyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter passkey: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteMyPasskey(c, passkeyParameter)
+}
+
+// RenameMyPasskey operation middleware
+func (siw *ServerInterfaceWrapper) RenameMyPasskey(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "passkey" -------------
+	var passkeyParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "passkey", c.Param("passkey"), &passkeyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter passkey: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RenameMyPasskey(c, passkeyParameter)
+}
+
+// NewRecoveryCodes operation middleware
+func (siw *ServerInterfaceWrapper) NewRecoveryCodes(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.NewRecoveryCodes(c)
+}
+
+// DeleteMyTOTP operation middleware
+func (siw *ServerInterfaceWrapper) DeleteMyTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteMyTOTP(c)
+}
+
+// BeginMyTOTP operation middleware
+func (siw *ServerInterfaceWrapper) BeginMyTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BeginMyTOTP(c)
+}
+
+// ConfirmMyTOTP operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmMyTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConfirmMyTOTP(c)
+}
+
+// ChangeMyPassword operation middleware
+func (siw *ServerInterfaceWrapper) ChangeMyPassword(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangeMyPassword(c)
+}
+
+// UpdateMe operation middleware
+func (siw *ServerInterfaceWrapper) UpdateMe(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateMe(c)
+}
+
+// RevokeMyOtherSignIns operation middleware
+func (siw *ServerInterfaceWrapper) RevokeMyOtherSignIns(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeMyOtherSignIns(c)
+}
+
+// ListMySignIns operation middleware
+func (siw *ServerInterfaceWrapper) ListMySignIns(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListMySignIns(c)
+}
+
+// RevokeMySignIn operation middleware
+func (siw *ServerInterfaceWrapper) RevokeMySignIn(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "sign_in" -------------
+	var signInParameter SignInParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sign_in", c.Param("sign_in"), &signInParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter sign_in: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeMySignIn(c, signInParameter)
+}
+
+// StepUp operation middleware
+func (siw *ServerInterfaceWrapper) StepUp(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StepUp(c)
+}
+
+// StepUpOptions operation middleware
+func (siw *ServerInterfaceWrapper) StepUpOptions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StepUpOptions(c)
+}
+
+// ListMyTokens operation middleware
+func (siw *ServerInterfaceWrapper) ListMyTokens(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListMyTokens(c)
+}
+
+// CreateToken operation middleware
+func (siw *ServerInterfaceWrapper) CreateToken(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateToken(c)
+}
+
+// RevokeMyToken operation middleware
+func (siw *ServerInterfaceWrapper) RevokeMyToken(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var tokenParameter TokenParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &tokenParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeMyToken(c, tokenParameter)
+}
+
+// GetNativeClient operation middleware
+func (siw *ServerInterfaceWrapper) GetNativeClient(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNativeClient(c)
+}
+
+// DecideNativeSignIn operation middleware
+func (siw *ServerInterfaceWrapper) DecideNativeSignIn(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideNativeSignIn(c)
+}
+
+// LookAtNativeSignIn operation middleware
+func (siw *ServerInterfaceWrapper) LookAtNativeSignIn(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.LookAtNativeSignIn(c)
+}
+
+// CreateNativeTicket operation middleware
+func (siw *ServerInterfaceWrapper) CreateNativeTicket(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateNativeTicket(c)
+}
+
+// ListNotifications operation middleware
+func (siw *ServerInterfaceWrapper) ListNotifications(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNotificationsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListNotifications(c, params)
+}
+
+// ReadNotifications operation middleware
+func (siw *ServerInterfaceWrapper) ReadNotifications(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReadNotifications(c)
+}
+
+// GetNotificationSettings operation middleware
+func (siw *ServerInterfaceWrapper) GetNotificationSettings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetNotificationSettings(c)
+}
+
+// SetNotificationSettings operation middleware
+func (siw *ServerInterfaceWrapper) SetNotificationSettings(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetNotificationSettings(c)
+}
+
+// StreamNotifications operation middleware
+func (siw *ServerInterfaceWrapper) StreamNotifications(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StreamNotifications(c)
+}
+
+// GetOpenAPI operation middleware
+func (siw *ServerInterfaceWrapper) GetOpenAPI(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetOpenAPI(c)
+}
+
+// ListPolicies operation middleware
+func (siw *ServerInterfaceWrapper) ListPolicies(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPolicies(c)
+}
+
+// CreatePolicy operation middleware
+func (siw *ServerInterfaceWrapper) CreatePolicy(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreatePolicy(c)
+}
+
+// DeletePolicy operation middleware
+func (siw *ServerInterfaceWrapper) DeletePolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "policy" -------------
+	var policyParameter PolicyParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "policy", c.Param("policy"), &policyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeletePolicyParams
+
+	// ------------- Required query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "revision", c.Request.URL.Query(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter revision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeletePolicy(c, policyParameter, params)
+}
+
+// GetPolicy operation middleware
+func (siw *ServerInterfaceWrapper) GetPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "policy" -------------
+	var policyParameter PolicyParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "policy", c.Param("policy"), &policyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPolicy(c, policyParameter)
+}
+
+// UpdatePolicy operation middleware
+func (siw *ServerInterfaceWrapper) UpdatePolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "policy" -------------
+	var policyParameter PolicyParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "policy", c.Param("policy"), &policyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdatePolicy(c, policyParameter)
+}
+
+// ListPolicyVersions operation middleware
+func (siw *ServerInterfaceWrapper) ListPolicyVersions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "policy" -------------
+	var policyParameter PolicyParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "policy", c.Param("policy"), &policyParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListPolicyVersionsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPolicyVersions(c, policyParameter, params)
+}
+
+// CheckPolicy operation middleware
+func (siw *ServerInterfaceWrapper) CheckPolicy(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CheckPolicy(c)
+}
+
+// ExplainPolicy operation middleware
+func (siw *ServerInterfaceWrapper) ExplainPolicy(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ExplainPolicy(c)
+}
+
+// GetPolicySchema operation middleware
+func (siw *ServerInterfaceWrapper) GetPolicySchema(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPolicySchema(c)
 }
 
 // ListRecordings operation middleware
@@ -693,6 +6353,54 @@ func (siw *ServerInterfaceWrapper) ListRecordings(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", c.Request.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "review" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "review", c.Request.URL.Query(), &params.Review, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter review: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -701,6 +6409,97 @@ func (siw *ServerInterfaceWrapper) ListRecordings(c *gin.Context) {
 	}
 
 	siw.Handler.ListRecordings(c, params)
+}
+
+// SearchRecordings operation middleware
+func (siw *ServerInterfaceWrapper) SearchRecordings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchRecordingsParams
+
+	// ------------- Required query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", c.Request.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "names" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "names", c.Request.URL.Query(), &params.Names, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter names: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "before", c.Request.URL.Query(), &params.Before, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter before: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchRecordings(c, params)
 }
 
 // GetRecording operation middleware
@@ -772,8 +6571,8 @@ func (siw *ServerInterfaceWrapper) ListRecordingEvents(c *gin.Context) {
 	siw.Handler.ListRecordingEvents(c, sessionParameter, params)
 }
 
-// ExportRecording operation middleware
-func (siw *ServerInterfaceWrapper) ExportRecording(c *gin.Context) {
+// ListExports operation middleware
+func (siw *ServerInterfaceWrapper) ListExports(c *gin.Context) {
 
 	var err error
 	_ = err
@@ -794,7 +6593,179 @@ func (siw *ServerInterfaceWrapper) ExportRecording(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ExportRecording(c, sessionParameter)
+	siw.Handler.ListExports(c, sessionParameter)
+}
+
+// CreateExport operation middleware
+func (siw *ServerInterfaceWrapper) CreateExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateExport(c, sessionParameter)
+}
+
+// CancelExport operation middleware
+func (siw *ServerInterfaceWrapper) CancelExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "export" -------------
+	var exportParameter ExportParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export", c.Param("export"), &exportParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter export: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelExport(c, sessionParameter, exportParameter)
+}
+
+// GetExport operation middleware
+func (siw *ServerInterfaceWrapper) GetExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "export" -------------
+	var exportParameter ExportParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export", c.Param("export"), &exportParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter export: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetExport(c, sessionParameter, exportParameter)
+}
+
+// DownloadExport operation middleware
+func (siw *ServerInterfaceWrapper) DownloadExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "export" -------------
+	var exportParameter ExportParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export", c.Param("export"), &exportParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter export: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DownloadExportParams
+
+	// ------------- Required query parameter "ticket" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "ticket", c.Request.URL.Query(), &params.Ticket, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter ticket: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DownloadExport(c, sessionParameter, exportParameter, params)
+}
+
+// LinkExport operation middleware
+func (siw *ServerInterfaceWrapper) LinkExport(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "export" -------------
+	var exportParameter ExportParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "export", c.Param("export"), &exportParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter export: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.LinkExport(c, sessionParameter, exportParameter)
 }
 
 // GetRecordingFile operation middleware
@@ -831,6 +6802,56 @@ func (siw *ServerInterfaceWrapper) GetRecordingFile(c *gin.Context) {
 	siw.Handler.GetRecordingFile(c, sessionParameter, file)
 }
 
+// HoldRecording operation middleware
+func (siw *ServerInterfaceWrapper) HoldRecording(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.HoldRecording(c, sessionParameter)
+}
+
+// ReleaseRecording operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseRecording(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseRecording(c, sessionParameter)
+}
+
 // GetRecordingIndex operation middleware
 func (siw *ServerInterfaceWrapper) GetRecordingIndex(c *gin.Context) {
 
@@ -854,6 +6875,341 @@ func (siw *ServerInterfaceWrapper) GetRecordingIndex(c *gin.Context) {
 	}
 
 	siw.Handler.GetRecordingIndex(c, sessionParameter)
+}
+
+// ListRecordingNotes operation middleware
+func (siw *ServerInterfaceWrapper) ListRecordingNotes(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRecordingNotes(c, sessionParameter)
+}
+
+// CreateRecordingNote operation middleware
+func (siw *ServerInterfaceWrapper) CreateRecordingNote(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateRecordingNote(c, sessionParameter)
+}
+
+// DeleteRecordingNote operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRecordingNote(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "note" -------------
+	var note string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note", c.Param("note"), &note, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteRecordingNote(c, sessionParameter, note)
+}
+
+// UpdateRecordingNote operation middleware
+func (siw *ServerInterfaceWrapper) UpdateRecordingNote(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "note" -------------
+	var note string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note", c.Param("note"), &note, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter note: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateRecordingNote(c, sessionParameter, note)
+}
+
+// GetRecordingReview operation middleware
+func (siw *ServerInterfaceWrapper) GetRecordingReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRecordingReview(c, sessionParameter)
+}
+
+// SetRecordingReview operation middleware
+func (siw *ServerInterfaceWrapper) SetRecordingReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetRecordingReview(c, sessionParameter)
+}
+
+// SearchRecording operation middleware
+func (siw *ServerInterfaceWrapper) SearchRecording(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SearchRecordingParams
+
+	// ------------- Required query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", c.Request.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter kind: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SearchRecording(c, sessionParameter, params)
+}
+
+// ShredRecording operation middleware
+func (siw *ServerInterfaceWrapper) ShredRecording(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ShredRecording(c, sessionParameter)
+}
+
+// GetRecordingThumbnail operation middleware
+func (siw *ServerInterfaceWrapper) GetRecordingThumbnail(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetRecordingThumbnailParams
+
+	// ------------- Optional query parameter "at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "at", c.Request.URL.Query(), &params.At, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter at: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-None-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-None-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRecordingThumbnail(c, sessionParameter, params)
+}
+
+// GetRecordingTimeline operation middleware
+func (siw *ServerInterfaceWrapper) GetRecordingTimeline(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRecordingTimeline(c, sessionParameter)
 }
 
 // VerifyRecording operation middleware
@@ -914,6 +7270,46 @@ func (siw *ServerInterfaceWrapper) ListSessions(c *gin.Context) {
 		return
 	}
 
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "user" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "user", c.Request.URL.Query(), &params.User, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", c.Request.URL.Query(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", c.Request.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter since: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", c.Request.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter until: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -962,6 +7358,106 @@ func (siw *ServerInterfaceWrapper) GetSession(c *gin.Context) {
 	siw.Handler.GetSession(c, sessionParameter)
 }
 
+// AnswerQuestion operation middleware
+func (siw *ServerInterfaceWrapper) AnswerQuestion(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AnswerQuestion(c, sessionParameter)
+}
+
+// ReleaseControl operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseControl(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseControl(c, sessionParameter)
+}
+
+// TakeControl operation middleware
+func (siw *ServerInterfaceWrapper) TakeControl(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.TakeControl(c, sessionParameter)
+}
+
+// FreezeSession operation middleware
+func (siw *ServerInterfaceWrapper) FreezeSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.FreezeSession(c, sessionParameter)
+}
+
 // ListICEServers operation middleware
 func (siw *ServerInterfaceWrapper) ListICEServers(c *gin.Context) {
 
@@ -987,6 +7483,56 @@ func (siw *ServerInterfaceWrapper) ListICEServers(c *gin.Context) {
 	siw.Handler.ListICEServers(c, sessionParameter)
 }
 
+// SendMessage operation middleware
+func (siw *ServerInterfaceWrapper) SendMessage(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SendMessage(c, sessionParameter)
+}
+
+// ResumeSession operation middleware
+func (siw *ServerInterfaceWrapper) ResumeSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResumeSession(c, sessionParameter)
+}
+
 // TerminateSession operation middleware
 func (siw *ServerInterfaceWrapper) TerminateSession(c *gin.Context) {
 
@@ -1010,6 +7556,55 @@ func (siw *ServerInterfaceWrapper) TerminateSession(c *gin.Context) {
 	}
 
 	siw.Handler.TerminateSession(c, sessionParameter)
+}
+
+// GetSessionThumbnail operation middleware
+func (siw *ServerInterfaceWrapper) GetSessionThumbnail(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session" -------------
+	var sessionParameter SessionParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", c.Param("session"), &sessionParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetSessionThumbnailParams
+
+	headers := c.Request.Header
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-None-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-None-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSessionThumbnail(c, sessionParameter, params)
 }
 
 // OfferViewer operation middleware
@@ -1116,6 +7711,45 @@ func (siw *ServerInterfaceWrapper) TrickleViewer(c *gin.Context) {
 	siw.Handler.TrickleViewer(c, sessionParameter, viewerParameter)
 }
 
+// GetSetup operation middleware
+func (siw *ServerInterfaceWrapper) GetSetup(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSetup(c)
+}
+
+// SetUp operation middleware
+func (siw *ServerInterfaceWrapper) SetUp(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetUp(c)
+}
+
+// GetSignIn operation middleware
+func (siw *ServerInterfaceWrapper) GetSignIn(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSignIn(c)
+}
+
 // SignIn operation middleware
 func (siw *ServerInterfaceWrapper) SignIn(c *gin.Context) {
 
@@ -1127,6 +7761,235 @@ func (siw *ServerInterfaceWrapper) SignIn(c *gin.Context) {
 	}
 
 	siw.Handler.SignIn(c)
+}
+
+// SignInEnrolPasskey operation middleware
+func (siw *ServerInterfaceWrapper) SignInEnrolPasskey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInEnrolPasskey(c)
+}
+
+// BeginEnrolPasskey operation middleware
+func (siw *ServerInterfaceWrapper) BeginEnrolPasskey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BeginEnrolPasskey(c)
+}
+
+// BeginEnrolTOTP operation middleware
+func (siw *ServerInterfaceWrapper) BeginEnrolTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BeginEnrolTOTP(c)
+}
+
+// SignInEnrolTOTP operation middleware
+func (siw *ServerInterfaceWrapper) SignInEnrolTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInEnrolTOTP(c)
+}
+
+// SignInProvider operation middleware
+func (siw *ServerInterfaceWrapper) SignInProvider(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider" -------------
+	var provider string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", c.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter provider: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignInProviderParams
+
+	// ------------- Optional query parameter "next" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "next", c.Request.URL.Query(), &params.Next, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter next: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInProvider(c, provider, params)
+}
+
+// SignInProviderCallback operation middleware
+func (siw *ServerInterfaceWrapper) SignInProviderCallback(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "provider" -------------
+	var provider string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "provider", c.Param("provider"), &provider, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter provider: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SignInProviderCallbackParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", c.Request.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", c.Request.URL.Query(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter code: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", c.Request.URL.Query(), &params.Error, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter error: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "error_description" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error_description", c.Request.URL.Query(), &params.ErrorDescription, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter error_description: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "iss" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "iss", c.Request.URL.Query(), &params.Iss, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter iss: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "session_state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session_state", c.Request.URL.Query(), &params.SessionState, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter session_state: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInProviderCallback(c, provider, params)
+}
+
+// SignInPasskey operation middleware
+func (siw *ServerInterfaceWrapper) SignInPasskey(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInPasskey(c)
+}
+
+// SignInPasskeyOptions operation middleware
+func (siw *ServerInterfaceWrapper) SignInPasskeyOptions(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInPasskeyOptions(c)
+}
+
+// ForgetPendingSignIn operation middleware
+func (siw *ServerInterfaceWrapper) ForgetPendingSignIn(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ForgetPendingSignIn(c)
+}
+
+// SignInRecovery operation middleware
+func (siw *ServerInterfaceWrapper) SignInRecovery(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInRecovery(c)
+}
+
+// SignInTOTP operation middleware
+func (siw *ServerInterfaceWrapper) SignInTOTP(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SignInTOTP(c)
 }
 
 // SignOut operation middleware
@@ -1142,8 +8005,8 @@ func (siw *ServerInterfaceWrapper) SignOut(c *gin.Context) {
 	siw.Handler.SignOut(c)
 }
 
-// ListTargets operation middleware
-func (siw *ServerInterfaceWrapper) ListTargets(c *gin.Context) {
+// GetHealth operation middleware
+func (siw *ServerInterfaceWrapper) GetHealth(c *gin.Context) {
 
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
@@ -1152,7 +8015,303 @@ func (siw *ServerInterfaceWrapper) ListTargets(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListTargets(c)
+	siw.Handler.GetHealth(c)
+}
+
+// ListTargets operation middleware
+func (siw *ServerInterfaceWrapper) ListTargets(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListTargetsParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", c.Request.URL.Query(), &params.Tag, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter tag: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "protocol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "protocol", c.Request.URL.Query(), &params.Protocol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter protocol: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTargets(c, params)
+}
+
+// CreateTarget operation middleware
+func (siw *ServerInterfaceWrapper) CreateTarget(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateTarget(c)
+}
+
+// DeleteTarget operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteTargetParams
+
+	// ------------- Required query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "revision", c.Request.URL.Query(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter revision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteTarget(c, targetParameter, params)
+}
+
+// GetTarget operation middleware
+func (siw *ServerInterfaceWrapper) GetTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetTarget(c, targetParameter)
+}
+
+// UpdateTarget operation middleware
+func (siw *ServerInterfaceWrapper) UpdateTarget(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateTarget(c, targetParameter)
+}
+
+// CreateAccount operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAccount(c, targetParameter)
+}
+
+// DeleteAccount operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "account" -------------
+	var accountParameter AccountParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", c.Param("account"), &accountParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAccountParams
+
+	// ------------- Required query parameter "revision" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "revision", c.Request.URL.Query(), &params.Revision, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter revision: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteAccount(c, targetParameter, accountParameter, params)
+}
+
+// UpdateAccount operation middleware
+func (siw *ServerInterfaceWrapper) UpdateAccount(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "account" -------------
+	var accountParameter AccountParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", c.Param("account"), &accountParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateAccount(c, targetParameter, accountParameter)
+}
+
+// SetCredential operation middleware
+func (siw *ServerInterfaceWrapper) SetCredential(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "target" -------------
+	var targetParameter TargetParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "target", c.Param("target"), &targetParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter target: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "account" -------------
+	var accountParameter AccountParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account", c.Param("account"), &accountParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetCredential(c, targetParameter, accountParameter)
 }
 
 // ForgetCertificate operation middleware
@@ -1178,6 +8337,371 @@ func (siw *ServerInterfaceWrapper) ForgetCertificate(c *gin.Context) {
 	}
 
 	siw.Handler.ForgetCertificate(c, targetParameter)
+}
+
+// ListUsers operation middleware
+func (siw *ServerInterfaceWrapper) ListUsers(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUsersParams
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", c.Request.URL.Query(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter q: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", c.Request.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter after: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", c.Request.URL.Query(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter role: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "group" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "group", c.Request.URL.Query(), &params.Group, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter group: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListUsers(c, params)
+}
+
+// CreateUser operation middleware
+func (siw *ServerInterfaceWrapper) CreateUser(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateUser(c)
+}
+
+// DeleteUser operation middleware
+func (siw *ServerInterfaceWrapper) DeleteUser(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeleteUser(c, userParameter)
+}
+
+// GetUser operation middleware
+func (siw *ServerInterfaceWrapper) GetUser(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetUser(c, userParameter)
+}
+
+// UpdateUser operation middleware
+func (siw *ServerInterfaceWrapper) UpdateUser(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateUser(c, userParameter)
+}
+
+// ResetFactors operation middleware
+func (siw *ServerInterfaceWrapper) ResetFactors(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var factorUserParameter string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &factorUserParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetFactors(c, factorUserParameter)
+}
+
+// ResetPassword operation middleware
+func (siw *ServerInterfaceWrapper) ResetPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetPassword(c, userParameter)
+}
+
+// RevokeSignIns operation middleware
+func (siw *ServerInterfaceWrapper) RevokeSignIns(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeSignIns(c, userParameter)
+}
+
+// ListSignIns operation middleware
+func (siw *ServerInterfaceWrapper) ListSignIns(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSignIns(c, userParameter)
+}
+
+// RevokeSignIn operation middleware
+func (siw *ServerInterfaceWrapper) RevokeSignIn(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "sign_in" -------------
+	var signInParameter SignInParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sign_in", c.Param("sign_in"), &signInParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter sign_in: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeSignIn(c, userParameter, signInParameter)
+}
+
+// ListTokens operation middleware
+func (siw *ServerInterfaceWrapper) ListTokens(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListTokens(c, userParameter)
+}
+
+// RevokeToken operation middleware
+func (siw *ServerInterfaceWrapper) RevokeToken(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "token" -------------
+	var tokenParameter TokenParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", c.Param("token"), &tokenParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter token: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeToken(c, userParameter, tokenParameter)
+}
+
+// UnlockUser operation middleware
+func (siw *ServerInterfaceWrapper) UnlockUser(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "user" -------------
+	var userParameter UserParameter
+
+	err = runtime.BindStyledParameterWithOptions("simple", "user", c.Param("user"), &userParameter, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter user: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UnlockUser(c, userParameter)
 }
 
 // GinServerOptions provides options for the Gin server.
@@ -1207,29 +8731,1751 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 		ErrorHandler:       errorHandler,
 	}
 
+	router.GET(options.BaseURL+"/sign-in", wrapper.GetSignIn)
 	router.POST(options.BaseURL+"/sign-in", wrapper.SignIn)
 	router.POST(options.BaseURL+"/sign-out", wrapper.SignOut)
 	router.GET(options.BaseURL+"/me", wrapper.GetMe)
 	router.GET(options.BaseURL+"/targets", wrapper.ListTargets)
+	router.POST(options.BaseURL+"/targets", wrapper.CreateTarget)
+	router.DELETE(options.BaseURL+"/targets/:target", wrapper.DeleteTarget)
+	router.GET(options.BaseURL+"/targets/:target", wrapper.GetTarget)
+	router.PUT(options.BaseURL+"/targets/:target", wrapper.UpdateTarget)
 	router.DELETE(options.BaseURL+"/targets/:target/certificate", wrapper.ForgetCertificate)
 	router.GET(options.BaseURL+"/sessions", wrapper.ListSessions)
 	router.POST(options.BaseURL+"/sessions", wrapper.CreateSession)
 	router.GET(options.BaseURL+"/sessions/:session", wrapper.GetSession)
+	router.GET(options.BaseURL+"/sessions/:session/thumbnail", wrapper.GetSessionThumbnail)
 	router.POST(options.BaseURL+"/sessions/:session/terminate", wrapper.TerminateSession)
+	router.POST(options.BaseURL+"/sessions/:session/freeze", wrapper.FreezeSession)
+	router.POST(options.BaseURL+"/sessions/:session/resume", wrapper.ResumeSession)
+	router.DELETE(options.BaseURL+"/sessions/:session/control", wrapper.ReleaseControl)
+	router.PUT(options.BaseURL+"/sessions/:session/control", wrapper.TakeControl)
+	router.POST(options.BaseURL+"/sessions/:session/messages", wrapper.SendMessage)
+	router.POST(options.BaseURL+"/sessions/:session/answer", wrapper.AnswerQuestion)
 	router.GET(options.BaseURL+"/sessions/:session/ice-servers", wrapper.ListICEServers)
 	router.POST(options.BaseURL+"/sessions/:session/whep", wrapper.OfferViewer)
 	router.DELETE(options.BaseURL+"/sessions/:session/whep/:viewer", wrapper.CloseViewer)
 	router.PATCH(options.BaseURL+"/sessions/:session/whep/:viewer", wrapper.TrickleViewer)
+	router.GET(options.BaseURL+"/native-client", wrapper.GetNativeClient)
+	router.POST(options.BaseURL+"/native-tickets", wrapper.CreateNativeTicket)
+	router.POST(options.BaseURL+"/native-sign-ins/look", wrapper.LookAtNativeSignIn)
+	router.POST(options.BaseURL+"/native-sign-ins/decide", wrapper.DecideNativeSignIn)
 	router.GET(options.BaseURL+"/recordings", wrapper.ListRecordings)
 	router.GET(options.BaseURL+"/recordings/:session", wrapper.GetRecording)
 	router.GET(options.BaseURL+"/recordings/:session/index", wrapper.GetRecordingIndex)
+	router.GET(options.BaseURL+"/recordings/:session/thumbnail", wrapper.GetRecordingThumbnail)
 	router.GET(options.BaseURL+"/recordings/:session/files/:file", wrapper.GetRecordingFile)
 	router.GET(options.BaseURL+"/recordings/:session/events", wrapper.ListRecordingEvents)
-	router.GET(options.BaseURL+"/recordings/:session/export", wrapper.ExportRecording)
+	router.GET(options.BaseURL+"/recordings/:session/exports", wrapper.ListExports)
+	router.POST(options.BaseURL+"/recordings/:session/exports", wrapper.CreateExport)
+	router.DELETE(options.BaseURL+"/recordings/:session/exports/:export", wrapper.CancelExport)
+	router.GET(options.BaseURL+"/recordings/:session/exports/:export", wrapper.GetExport)
+	router.POST(options.BaseURL+"/recordings/:session/exports/:export/link", wrapper.LinkExport)
+	router.GET(options.BaseURL+"/recordings/:session/exports/:export/file", wrapper.DownloadExport)
+	router.PUT(options.BaseURL+"/recordings/:session/hold", wrapper.HoldRecording)
+	router.POST(options.BaseURL+"/recordings/:session/hold/release", wrapper.ReleaseRecording)
+	router.POST(options.BaseURL+"/recordings/:session/shred", wrapper.ShredRecording)
 	router.POST(options.BaseURL+"/recordings/:session/verify", wrapper.VerifyRecording)
+	router.GET(options.BaseURL+"/recordings/search", wrapper.SearchRecordings)
+	router.GET(options.BaseURL+"/recordings/:session/search", wrapper.SearchRecording)
+	router.GET(options.BaseURL+"/recordings/:session/timeline", wrapper.GetRecordingTimeline)
+	router.GET(options.BaseURL+"/recordings/:session/review", wrapper.GetRecordingReview)
+	router.PUT(options.BaseURL+"/recordings/:session/review", wrapper.SetRecordingReview)
+	router.GET(options.BaseURL+"/recordings/:session/notes", wrapper.ListRecordingNotes)
+	router.POST(options.BaseURL+"/recordings/:session/notes", wrapper.CreateRecordingNote)
+	router.DELETE(options.BaseURL+"/recordings/:session/notes/:note", wrapper.DeleteRecordingNote)
+	router.PATCH(options.BaseURL+"/recordings/:session/notes/:note", wrapper.UpdateRecordingNote)
+	router.GET(options.BaseURL+"/system/health", wrapper.GetHealth)
+	router.GET(options.BaseURL+"/openapi.json", wrapper.GetOpenAPI)
+	router.DELETE(options.BaseURL+"/sign-in/pending", wrapper.ForgetPendingSignIn)
+	router.POST(options.BaseURL+"/sign-in/totp", wrapper.SignInTOTP)
+	router.POST(options.BaseURL+"/sign-in/recovery", wrapper.SignInRecovery)
+	router.POST(options.BaseURL+"/sign-in/passkey/options", wrapper.SignInPasskeyOptions)
+	router.POST(options.BaseURL+"/sign-in/passkey", wrapper.SignInPasskey)
+	router.POST(options.BaseURL+"/sign-in/enrol/totp", wrapper.BeginEnrolTOTP)
+	router.POST(options.BaseURL+"/sign-in/enrol/totp/confirm", wrapper.SignInEnrolTOTP)
+	router.POST(options.BaseURL+"/sign-in/enrol/passkey/options", wrapper.BeginEnrolPasskey)
+	router.POST(options.BaseURL+"/sign-in/enrol/passkey", wrapper.SignInEnrolPasskey)
+	router.GET(options.BaseURL+"/sign-in/oidc/:provider", wrapper.SignInProvider)
+	router.GET(options.BaseURL+"/sign-in/oidc/:provider/callback", wrapper.SignInProviderCallback)
+	router.GET(options.BaseURL+"/me/factors", wrapper.GetMyFactors)
+	router.DELETE(options.BaseURL+"/me/factors/totp", wrapper.DeleteMyTOTP)
+	router.POST(options.BaseURL+"/me/factors/totp", wrapper.BeginMyTOTP)
+	router.POST(options.BaseURL+"/me/factors/totp/confirm", wrapper.ConfirmMyTOTP)
+	router.POST(options.BaseURL+"/me/factors/passkeys/options", wrapper.BeginMyPasskey)
+	router.POST(options.BaseURL+"/me/factors/passkeys", wrapper.AddMyPasskey)
+	router.DELETE(options.BaseURL+"/me/factors/passkeys/:passkey", wrapper.DeleteMyPasskey)
+	router.PATCH(options.BaseURL+"/me/factors/passkeys/:passkey", wrapper.RenameMyPasskey)
+	router.POST(options.BaseURL+"/me/factors/recovery-codes", wrapper.NewRecoveryCodes)
+	router.POST(options.BaseURL+"/me/step-up/options", wrapper.StepUpOptions)
+	router.POST(options.BaseURL+"/me/step-up", wrapper.StepUp)
+	router.DELETE(options.BaseURL+"/users/:user/factors", wrapper.ResetFactors)
+	router.GET(options.BaseURL+"/setup", wrapper.GetSetup)
+	router.POST(options.BaseURL+"/setup", wrapper.SetUp)
+	router.PATCH(options.BaseURL+"/me/profile", wrapper.UpdateMe)
+	router.POST(options.BaseURL+"/me/password", wrapper.ChangeMyPassword)
+	router.DELETE(options.BaseURL+"/me/sign-ins", wrapper.RevokeMyOtherSignIns)
+	router.GET(options.BaseURL+"/me/sign-ins", wrapper.ListMySignIns)
+	router.DELETE(options.BaseURL+"/me/sign-ins/:sign_in", wrapper.RevokeMySignIn)
+	router.GET(options.BaseURL+"/me/tokens", wrapper.ListMyTokens)
+	router.POST(options.BaseURL+"/me/tokens", wrapper.CreateToken)
+	router.DELETE(options.BaseURL+"/me/tokens/:token", wrapper.RevokeMyToken)
+	router.GET(options.BaseURL+"/users", wrapper.ListUsers)
+	router.POST(options.BaseURL+"/users", wrapper.CreateUser)
+	router.DELETE(options.BaseURL+"/users/:user", wrapper.DeleteUser)
+	router.GET(options.BaseURL+"/users/:user", wrapper.GetUser)
+	router.PATCH(options.BaseURL+"/users/:user", wrapper.UpdateUser)
+	router.POST(options.BaseURL+"/users/:user/reset-password", wrapper.ResetPassword)
+	router.POST(options.BaseURL+"/users/:user/unlock", wrapper.UnlockUser)
+	router.DELETE(options.BaseURL+"/users/:user/sign-ins", wrapper.RevokeSignIns)
+	router.GET(options.BaseURL+"/users/:user/sign-ins", wrapper.ListSignIns)
+	router.DELETE(options.BaseURL+"/users/:user/sign-ins/:sign_in", wrapper.RevokeSignIn)
+	router.GET(options.BaseURL+"/users/:user/tokens", wrapper.ListTokens)
+	router.DELETE(options.BaseURL+"/users/:user/tokens/:token", wrapper.RevokeToken)
+	router.GET(options.BaseURL+"/groups", wrapper.ListGroups)
+	router.POST(options.BaseURL+"/groups", wrapper.CreateGroup)
+	router.DELETE(options.BaseURL+"/groups/:group", wrapper.DeleteGroup)
+	router.GET(options.BaseURL+"/groups/:group", wrapper.GetGroup)
+	router.PATCH(options.BaseURL+"/groups/:group", wrapper.UpdateGroup)
+	router.DELETE(options.BaseURL+"/groups/:group/members/:user", wrapper.RemoveMember)
+	router.PUT(options.BaseURL+"/groups/:group/members/:user", wrapper.AddMember)
+	router.POST(options.BaseURL+"/targets/:target/accounts", wrapper.CreateAccount)
+	router.DELETE(options.BaseURL+"/targets/:target/accounts/:account", wrapper.DeleteAccount)
+	router.PUT(options.BaseURL+"/targets/:target/accounts/:account", wrapper.UpdateAccount)
+	router.PUT(options.BaseURL+"/targets/:target/accounts/:account/credential", wrapper.SetCredential)
+	router.POST(options.BaseURL+"/import-targets", wrapper.ImportTargets)
+	router.GET(options.BaseURL+"/credential-providers", wrapper.ListCredentialProviders)
+	router.GET(options.BaseURL+"/policies", wrapper.ListPolicies)
+	router.POST(options.BaseURL+"/policies", wrapper.CreatePolicy)
+	router.DELETE(options.BaseURL+"/policies/:policy", wrapper.DeletePolicy)
+	router.GET(options.BaseURL+"/policies/:policy", wrapper.GetPolicy)
+	router.PUT(options.BaseURL+"/policies/:policy", wrapper.UpdatePolicy)
+	router.GET(options.BaseURL+"/policies/:policy/versions", wrapper.ListPolicyVersions)
+	router.POST(options.BaseURL+"/policy-check", wrapper.CheckPolicy)
+	router.GET(options.BaseURL+"/policy-schema", wrapper.GetPolicySchema)
+	router.POST(options.BaseURL+"/policy-explain", wrapper.ExplainPolicy)
+	router.GET(options.BaseURL+"/access-rules", wrapper.GetAccessRules)
+	router.GET(options.BaseURL+"/access-requests", wrapper.ListAccessRequests)
+	router.POST(options.BaseURL+"/access-requests", wrapper.CreateAccessRequest)
+	router.POST(options.BaseURL+"/access-requests/break-glass", wrapper.BreakGlass)
+	router.GET(options.BaseURL+"/access-requests/:access_request", wrapper.GetAccessRequest)
+	router.POST(options.BaseURL+"/access-requests/:access_request/approve", wrapper.ApproveAccessRequest)
+	router.POST(options.BaseURL+"/access-requests/:access_request/deny", wrapper.DenyAccessRequest)
+	router.POST(options.BaseURL+"/access-requests/:access_request/review", wrapper.ReviewAccessRequest)
+	router.POST(options.BaseURL+"/access-requests/:access_request/cancel", wrapper.CancelAccessRequest)
+	router.GET(options.BaseURL+"/access-grants", wrapper.ListAccessGrants)
+	router.POST(options.BaseURL+"/access-grants/:access_grant/end", wrapper.EndAccessGrant)
+	router.GET(options.BaseURL+"/notifications", wrapper.ListNotifications)
+	router.POST(options.BaseURL+"/notifications/read", wrapper.ReadNotifications)
+	router.GET(options.BaseURL+"/notifications/stream", wrapper.StreamNotifications)
+	router.GET(options.BaseURL+"/notifications/settings", wrapper.GetNotificationSettings)
+	router.PUT(options.BaseURL+"/notifications/settings", wrapper.SetNotificationSettings)
+	router.GET(options.BaseURL+"/audit/entries", wrapper.ListAuditEntries)
+	router.GET(options.BaseURL+"/audit/entries/:index/proof", wrapper.GetAuditProof)
+	router.GET(options.BaseURL+"/audit/checkpoint", wrapper.GetAuditCheckpoint)
+	router.GET(options.BaseURL+"/audit/verify", wrapper.GetAuditVerification)
+	router.POST(options.BaseURL+"/audit/verify", wrapper.VerifyAuditLog)
+	router.GET(options.BaseURL+"/audit/access", wrapper.ListAccess)
+	router.GET(options.BaseURL+"/detection/rules", wrapper.ListDetectionRules)
+	router.POST(options.BaseURL+"/detection/rules", wrapper.CreateDetectionRule)
+	router.DELETE(options.BaseURL+"/detection/rules/:rule", wrapper.DeleteDetectionRule)
+	router.GET(options.BaseURL+"/detection/rules/:rule", wrapper.GetDetectionRule)
+	router.PUT(options.BaseURL+"/detection/rules/:rule", wrapper.UpdateDetectionRule)
+	router.GET(options.BaseURL+"/detection/rules/:rule/versions", wrapper.ListDetectionRuleVersions)
+	router.DELETE(options.BaseURL+"/detection/lists/:list", wrapper.DeleteDetectionList)
+	router.PUT(options.BaseURL+"/detection/lists/:list", wrapper.SetDetectionList)
+	router.POST(options.BaseURL+"/detection/check", wrapper.CheckDetectionRule)
+	router.POST(options.BaseURL+"/detection/dry-run", wrapper.DryRunDetection)
+	router.GET(options.BaseURL+"/alerts", wrapper.ListAlerts)
+	router.POST(options.BaseURL+"/alerts/acknowledge", wrapper.AcknowledgeAlerts)
+	router.GET(options.BaseURL+"/alerts/:alert", wrapper.GetAlert)
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type ListAccessGrantsRequestObject struct {
+	Params ListAccessGrantsParams
+}
+
+type ListAccessGrantsResponseObject interface {
+	VisitListAccessGrantsResponse(w http.ResponseWriter) error
+}
+
+type ListAccessGrants200JSONResponse struct {
+	Grants []AccessGrant `json:"grants"`
+	Next   *string       `json:"next,omitempty"`
+}
+
+func (response ListAccessGrants200JSONResponse) VisitListAccessGrantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessGrantsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessGrantsdefaultApplicationProblemPlusJSONResponse) VisitListAccessGrantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccessGrantRequestObject struct {
+	AccessGrantParameter AccessGrantParameter `json:"access_grant"`
+	Body                 *EndAccessGrantJSONRequestBody
+}
+
+type EndAccessGrantResponseObject interface {
+	VisitEndAccessGrantResponse(w http.ResponseWriter) error
+}
+
+type EndAccessGrant200JSONResponse AccessGrant
+
+func (response EndAccessGrant200JSONResponse) VisitEndAccessGrantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAccessGrantdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndAccessGrantdefaultApplicationProblemPlusJSONResponse) VisitEndAccessGrantResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestsRequestObject struct {
+	Params ListAccessRequestsParams
+}
+
+type ListAccessRequestsResponseObject interface {
+	VisitListAccessRequestsResponse(w http.ResponseWriter) error
+}
+
+type ListAccessRequests200JSONResponse struct {
+	// Next Pass as `before` for the next page.
+	Next     *string         `json:"next,omitempty"`
+	Requests []AccessRequest `json:"requests"`
+}
+
+func (response ListAccessRequests200JSONResponse) VisitListAccessRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessRequestsdefaultApplicationProblemPlusJSONResponse) VisitListAccessRequestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessRequestRequestObject struct {
+	Body *CreateAccessRequestJSONRequestBody
+}
+
+type CreateAccessRequestResponseObject interface {
+	VisitCreateAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessRequest201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateAccessRequest201JSONResponse struct {
+	Body    AccessRequest
+	Headers CreateAccessRequest201ResponseHeaders
+}
+
+func (response CreateAccessRequest201JSONResponse) VisitCreateAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitCreateAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassRequestObject struct {
+	Body *BreakGlassJSONRequestBody
+}
+
+type BreakGlassResponseObject interface {
+	VisitBreakGlassResponse(w http.ResponseWriter) error
+}
+
+type BreakGlass201ResponseHeaders struct {
+	Location *string
+}
+
+type BreakGlass201JSONResponse struct {
+	Body    AccessRequest
+	Headers BreakGlass201ResponseHeaders
+}
+
+func (response BreakGlass201JSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BreakGlassdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BreakGlassdefaultApplicationProblemPlusJSONResponse) VisitBreakGlassResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRequestRequestObject struct {
+	AccessRequestParameter AccessRequestParameter `json:"access_request"`
+}
+
+type GetAccessRequestResponseObject interface {
+	VisitGetAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type GetAccessRequest200JSONResponse AccessRequest
+
+func (response GetAccessRequest200JSONResponse) VisitGetAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitGetAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveAccessRequestRequestObject struct {
+	AccessRequestParameter AccessRequestParameter `json:"access_request"`
+	Body                   *ApproveAccessRequestJSONRequestBody
+}
+
+type ApproveAccessRequestResponseObject interface {
+	VisitApproveAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type ApproveAccessRequest200JSONResponse AccessRequest
+
+func (response ApproveAccessRequest200JSONResponse) VisitApproveAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitApproveAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelAccessRequestRequestObject struct {
+	AccessRequestParameter AccessRequestParameter `json:"access_request"`
+	Body                   *CancelAccessRequestJSONRequestBody
+}
+
+type CancelAccessRequestResponseObject interface {
+	VisitCancelAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type CancelAccessRequest200JSONResponse AccessRequest
+
+func (response CancelAccessRequest200JSONResponse) VisitCancelAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitCancelAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DenyAccessRequestRequestObject struct {
+	AccessRequestParameter AccessRequestParameter `json:"access_request"`
+	Body                   *DenyAccessRequestJSONRequestBody
+}
+
+type DenyAccessRequestResponseObject interface {
+	VisitDenyAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type DenyAccessRequest200JSONResponse AccessRequest
+
+func (response DenyAccessRequest200JSONResponse) VisitDenyAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DenyAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DenyAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitDenyAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewAccessRequestRequestObject struct {
+	AccessRequestParameter AccessRequestParameter `json:"access_request"`
+	Body                   *ReviewAccessRequestJSONRequestBody
+}
+
+type ReviewAccessRequestResponseObject interface {
+	VisitReviewAccessRequestResponse(w http.ResponseWriter) error
+}
+
+type ReviewAccessRequest200JSONResponse AccessRequest
+
+func (response ReviewAccessRequest200JSONResponse) VisitReviewAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReviewAccessRequestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReviewAccessRequestdefaultApplicationProblemPlusJSONResponse) VisitReviewAccessRequestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRulesRequestObject struct {
+	Params GetAccessRulesParams
+}
+
+type GetAccessRulesResponseObject interface {
+	VisitGetAccessRulesResponse(w http.ResponseWriter) error
+}
+
+type GetAccessRules200JSONResponse AccessRules
+
+func (response GetAccessRules200JSONResponse) VisitGetAccessRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccessRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAccessRulesdefaultApplicationProblemPlusJSONResponse) VisitGetAccessRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsRequestObject struct {
+	Params ListAlertsParams
+}
+
+type ListAlertsResponseObject interface {
+	VisitListAlertsResponse(w http.ResponseWriter) error
+}
+
+type ListAlerts200JSONResponse struct {
+	Alerts []Alert `json:"alerts"`
+
+	// Next Pass as `before` for the next page.
+	Next *string `json:"next,omitempty"`
+}
+
+func (response ListAlerts200JSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAlertsdefaultApplicationProblemPlusJSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeAlertsRequestObject struct {
+	Body *AcknowledgeAlertsJSONRequestBody
+}
+
+type AcknowledgeAlertsResponseObject interface {
+	VisitAcknowledgeAlertsResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeAlerts200JSONResponse struct {
+	Acknowledged int `json:"acknowledged"`
+}
+
+func (response AcknowledgeAlerts200JSONResponse) VisitAcknowledgeAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcknowledgeAlertsdefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAlertRequestObject struct {
+	AlertParameter string `json:"alert"`
+}
+
+type GetAlertResponseObject interface {
+	VisitGetAlertResponse(w http.ResponseWriter) error
+}
+
+type GetAlert200JSONResponse Alert
+
+func (response GetAlert200JSONResponse) VisitGetAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAlertdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAlertdefaultApplicationProblemPlusJSONResponse) VisitGetAlertResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessRequestObject struct {
+	Params ListAccessParams
+}
+
+type ListAccessResponseObject interface {
+	VisitListAccessResponse(w http.ResponseWriter) error
+}
+
+type ListAccess200JSONResponse struct {
+	Access []Access `json:"access"`
+
+	// Next Pass as `before` for the next page.
+	Next *string `json:"next,omitempty"`
+}
+
+func (response ListAccess200JSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccess200TextcsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListAccess200TextcsvResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListAccessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAccessdefaultApplicationProblemPlusJSONResponse) VisitListAccessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpointRequestObject struct {
+}
+
+type GetAuditCheckpointResponseObject interface {
+	VisitGetAuditCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetAuditCheckpoint200JSONResponse AuditState
+
+func (response GetAuditCheckpoint200JSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditCheckpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuditCheckpointdefaultApplicationProblemPlusJSONResponse) VisitGetAuditCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntriesRequestObject struct {
+	Params ListAuditEntriesParams
+}
+
+type ListAuditEntriesResponseObject interface {
+	VisitListAuditEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListAuditEntries200JSONResponse struct {
+	Entries []AuditEntry `json:"entries"`
+
+	// Next Pass as `before` for the next page.
+	Next *int64 `json:"next,omitempty"`
+}
+
+func (response ListAuditEntries200JSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditEntriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditEntriesdefaultApplicationProblemPlusJSONResponse) VisitListAuditEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditProofRequestObject struct {
+	Index int64 `json:"index"`
+}
+
+type GetAuditProofResponseObject interface {
+	VisitGetAuditProofResponse(w http.ResponseWriter) error
+}
+
+type GetAuditProof200JSONResponse AuditProof
+
+func (response GetAuditProof200JSONResponse) VisitGetAuditProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditProofdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuditProofdefaultApplicationProblemPlusJSONResponse) VisitGetAuditProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditVerificationRequestObject struct {
+}
+
+type GetAuditVerificationResponseObject interface {
+	VisitGetAuditVerificationResponse(w http.ResponseWriter) error
+}
+
+type GetAuditVerification200JSONResponse AuditVerification
+
+func (response GetAuditVerification200JSONResponse) VisitGetAuditVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAuditVerificationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAuditVerificationdefaultApplicationProblemPlusJSONResponse) VisitGetAuditVerificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogRequestObject struct {
+}
+
+type VerifyAuditLogResponseObject interface {
+	VisitVerifyAuditLogResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuditLog202JSONResponse AuditVerification
+
+func (response VerifyAuditLog202JSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuditLogdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyAuditLogdefaultApplicationProblemPlusJSONResponse) VisitVerifyAuditLogResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCredentialProvidersRequestObject struct {
+}
+
+type ListCredentialProvidersResponseObject interface {
+	VisitListCredentialProvidersResponse(w http.ResponseWriter) error
+}
+
+type ListCredentialProviders200JSONResponse struct {
+	Commands []string `json:"commands"`
+	Vaults   []string `json:"vaults"`
+}
+
+func (response ListCredentialProviders200JSONResponse) VisitListCredentialProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCredentialProvidersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCredentialProvidersdefaultApplicationProblemPlusJSONResponse) VisitListCredentialProvidersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDetectionRuleRequestObject struct {
+	Body *CheckDetectionRuleJSONRequestBody
+}
+
+type CheckDetectionRuleResponseObject interface {
+	VisitCheckDetectionRuleResponse(w http.ResponseWriter) error
+}
+
+type CheckDetectionRule200JSONResponse DetectionCheck
+
+func (response CheckDetectionRule200JSONResponse) VisitCheckDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckDetectionRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckDetectionRuledefaultApplicationProblemPlusJSONResponse) VisitCheckDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DryRunDetectionRequestObject struct {
+	Body *DryRunDetectionJSONRequestBody
+}
+
+type DryRunDetectionResponseObject interface {
+	VisitDryRunDetectionResponse(w http.ResponseWriter) error
+}
+
+type DryRunDetection200JSONResponse DryRunResult
+
+func (response DryRunDetection200JSONResponse) VisitDryRunDetectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DryRunDetectiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DryRunDetectiondefaultApplicationProblemPlusJSONResponse) VisitDryRunDetectionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDetectionListRequestObject struct {
+	ListParameter string `json:"list"`
+	Params        DeleteDetectionListParams
+}
+
+type DeleteDetectionListResponseObject interface {
+	VisitDeleteDetectionListResponse(w http.ResponseWriter) error
+}
+
+type DeleteDetectionList204Response struct {
+}
+
+func (response DeleteDetectionList204Response) VisitDeleteDetectionListResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDetectionListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDetectionListdefaultApplicationProblemPlusJSONResponse) VisitDeleteDetectionListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDetectionListRequestObject struct {
+	ListParameter string `json:"list"`
+	Body          *SetDetectionListJSONRequestBody
+}
+
+type SetDetectionListResponseObject interface {
+	VisitSetDetectionListResponse(w http.ResponseWriter) error
+}
+
+type SetDetectionList200JSONResponse KeptDetectionList
+
+func (response SetDetectionList200JSONResponse) VisitSetDetectionListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetDetectionListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetDetectionListdefaultApplicationProblemPlusJSONResponse) VisitSetDetectionListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDetectionRulesRequestObject struct {
+}
+
+type ListDetectionRulesResponseObject interface {
+	VisitListDetectionRulesResponse(w http.ResponseWriter) error
+}
+
+type ListDetectionRules200JSONResponse DetectionRules
+
+func (response ListDetectionRules200JSONResponse) VisitListDetectionRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDetectionRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDetectionRulesdefaultApplicationProblemPlusJSONResponse) VisitListDetectionRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDetectionRuleRequestObject struct {
+	Body *CreateDetectionRuleJSONRequestBody
+}
+
+type CreateDetectionRuleResponseObject interface {
+	VisitCreateDetectionRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateDetectionRule201JSONResponse KeptDetectionRule
+
+func (response CreateDetectionRule201JSONResponse) VisitCreateDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDetectionRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateDetectionRuledefaultApplicationProblemPlusJSONResponse) VisitCreateDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteDetectionRuleRequestObject struct {
+	RuleParameter RuleParameter `json:"rule"`
+	Params        DeleteDetectionRuleParams
+}
+
+type DeleteDetectionRuleResponseObject interface {
+	VisitDeleteDetectionRuleResponse(w http.ResponseWriter) error
+}
+
+type DeleteDetectionRule204Response struct {
+}
+
+func (response DeleteDetectionRule204Response) VisitDeleteDetectionRuleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteDetectionRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteDetectionRuledefaultApplicationProblemPlusJSONResponse) VisitDeleteDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDetectionRuleRequestObject struct {
+	RuleParameter RuleParameter `json:"rule"`
+}
+
+type GetDetectionRuleResponseObject interface {
+	VisitGetDetectionRuleResponse(w http.ResponseWriter) error
+}
+
+type GetDetectionRule200JSONResponse KeptDetectionRule
+
+func (response GetDetectionRule200JSONResponse) VisitGetDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDetectionRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDetectionRuledefaultApplicationProblemPlusJSONResponse) VisitGetDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDetectionRuleRequestObject struct {
+	RuleParameter RuleParameter `json:"rule"`
+	Body          *UpdateDetectionRuleJSONRequestBody
+}
+
+type UpdateDetectionRuleResponseObject interface {
+	VisitUpdateDetectionRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateDetectionRule200JSONResponse KeptDetectionRule
+
+func (response UpdateDetectionRule200JSONResponse) VisitUpdateDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDetectionRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDetectionRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateDetectionRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDetectionRuleVersionsRequestObject struct {
+	RuleParameter RuleParameter `json:"rule"`
+	Params        ListDetectionRuleVersionsParams
+}
+
+type ListDetectionRuleVersionsResponseObject interface {
+	VisitListDetectionRuleVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListDetectionRuleVersions200JSONResponse struct {
+	Next     *int64                 `json:"next,omitempty"`
+	Versions []DetectionRuleVersion `json:"versions"`
+}
+
+func (response ListDetectionRuleVersions200JSONResponse) VisitListDetectionRuleVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDetectionRuleVersionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDetectionRuleVersionsdefaultApplicationProblemPlusJSONResponse) VisitListDetectionRuleVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGroupsRequestObject struct {
+	Params ListGroupsParams
+}
+
+type ListGroupsResponseObject interface {
+	VisitListGroupsResponse(w http.ResponseWriter) error
+}
+
+type ListGroups200JSONResponse struct {
+	Groups []Group `json:"groups"`
+
+	// Next Pass as `after` for the next page.
+	Next *string `json:"next,omitempty"`
+}
+
+func (response ListGroups200JSONResponse) VisitListGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGroupsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListGroupsdefaultApplicationProblemPlusJSONResponse) VisitListGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateGroupRequestObject struct {
+	Body *CreateGroupJSONRequestBody
+}
+
+type CreateGroupResponseObject interface {
+	VisitCreateGroupResponse(w http.ResponseWriter) error
+}
+
+type CreateGroup201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateGroup201JSONResponse struct {
+	Body    Group
+	Headers CreateGroup201ResponseHeaders
+}
+
+func (response CreateGroup201JSONResponse) VisitCreateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateGroupdefaultApplicationProblemPlusJSONResponse) VisitCreateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteGroupRequestObject struct {
+	GroupParameter GroupParameter `json:"group"`
+}
+
+type DeleteGroupResponseObject interface {
+	VisitDeleteGroupResponse(w http.ResponseWriter) error
+}
+
+type DeleteGroup204Response struct {
+}
+
+func (response DeleteGroup204Response) VisitDeleteGroupResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteGroupdefaultApplicationProblemPlusJSONResponse) VisitDeleteGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupRequestObject struct {
+	GroupParameter GroupParameter `json:"group"`
+}
+
+type GetGroupResponseObject interface {
+	VisitGetGroupResponse(w http.ResponseWriter) error
+}
+
+type GetGroup200JSONResponse Group
+
+func (response GetGroup200JSONResponse) VisitGetGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetGroupdefaultApplicationProblemPlusJSONResponse) VisitGetGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGroupRequestObject struct {
+	GroupParameter GroupParameter `json:"group"`
+	Body           *UpdateGroupJSONRequestBody
+}
+
+type UpdateGroupResponseObject interface {
+	VisitUpdateGroupResponse(w http.ResponseWriter) error
+}
+
+type UpdateGroup200JSONResponse Group
+
+func (response UpdateGroup200JSONResponse) VisitUpdateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateGroupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateGroupdefaultApplicationProblemPlusJSONResponse) VisitUpdateGroupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMemberRequestObject struct {
+	GroupParameter GroupParameter `json:"group"`
+	UserParameter  UserParameter  `json:"user"`
+}
+
+type RemoveMemberResponseObject interface {
+	VisitRemoveMemberResponse(w http.ResponseWriter) error
+}
+
+type RemoveMember204Response struct {
+}
+
+func (response RemoveMember204Response) VisitRemoveMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveMemberdefaultApplicationProblemPlusJSONResponse) VisitRemoveMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddMemberRequestObject struct {
+	GroupParameter GroupParameter `json:"group"`
+	UserParameter  UserParameter  `json:"user"`
+}
+
+type AddMemberResponseObject interface {
+	VisitAddMemberResponse(w http.ResponseWriter) error
+}
+
+type AddMember204Response struct {
+}
+
+func (response AddMember204Response) VisitAddMemberResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type AddMemberdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddMemberdefaultApplicationProblemPlusJSONResponse) VisitAddMemberResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTargetsRequestObject struct {
+	Body *ImportTargetsJSONRequestBody
+}
+
+type ImportTargetsResponseObject interface {
+	VisitImportTargetsResponse(w http.ResponseWriter) error
+}
+
+type ImportTargets200JSONResponse ImportPlan
+
+func (response ImportTargets200JSONResponse) VisitImportTargetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTargetsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ImportTargetsdefaultApplicationProblemPlusJSONResponse) VisitImportTargetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
 
 type GetMeRequestObject struct {
 }
@@ -1258,6 +10504,1463 @@ type GetMedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetMedefaultApplicationProblemPlusJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMyFactorsRequestObject struct {
+}
+
+type GetMyFactorsResponseObject interface {
+	VisitGetMyFactorsResponse(w http.ResponseWriter) error
+}
+
+type GetMyFactors200JSONResponse Factors
+
+func (response GetMyFactors200JSONResponse) VisitGetMyFactorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMyFactorsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetMyFactorsdefaultApplicationProblemPlusJSONResponse) VisitGetMyFactorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddMyPasskeyRequestObject struct {
+	Body *AddMyPasskeyJSONRequestBody
+}
+
+type AddMyPasskeyResponseObject interface {
+	VisitAddMyPasskeyResponse(w http.ResponseWriter) error
+}
+
+type AddMyPasskey201JSONResponse FactorAdded
+
+func (response AddMyPasskey201JSONResponse) VisitAddMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddMyPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddMyPasskeydefaultApplicationProblemPlusJSONResponse) VisitAddMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginMyPasskeyRequestObject struct {
+}
+
+type BeginMyPasskeyResponseObject interface {
+	VisitBeginMyPasskeyResponse(w http.ResponseWriter) error
+}
+
+type BeginMyPasskey200JSONResponse PasskeyOptions
+
+func (response BeginMyPasskey200JSONResponse) VisitBeginMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginMyPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BeginMyPasskeydefaultApplicationProblemPlusJSONResponse) VisitBeginMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMyPasskeyRequestObject struct {
+	PasskeyParameter string `json:"passkey"`
+}
+
+type DeleteMyPasskeyResponseObject interface {
+	VisitDeleteMyPasskeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteMyPasskey204Response struct {
+}
+
+func (response DeleteMyPasskey204Response) VisitDeleteMyPasskeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMyPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteMyPasskeydefaultApplicationProblemPlusJSONResponse) VisitDeleteMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameMyPasskeyRequestObject struct {
+	PasskeyParameter string `json:"passkey"`
+	Body             *RenameMyPasskeyJSONRequestBody
+}
+
+type RenameMyPasskeyResponseObject interface {
+	VisitRenameMyPasskeyResponse(w http.ResponseWriter) error
+}
+
+type RenameMyPasskey204Response struct {
+}
+
+func (response RenameMyPasskey204Response) VisitRenameMyPasskeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RenameMyPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RenameMyPasskeydefaultApplicationProblemPlusJSONResponse) VisitRenameMyPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NewRecoveryCodesRequestObject struct {
+}
+
+type NewRecoveryCodesResponseObject interface {
+	VisitNewRecoveryCodesResponse(w http.ResponseWriter) error
+}
+
+type NewRecoveryCodes200JSONResponse RecoveryCodes
+
+func (response NewRecoveryCodes200JSONResponse) VisitNewRecoveryCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NewRecoveryCodesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response NewRecoveryCodesdefaultApplicationProblemPlusJSONResponse) VisitNewRecoveryCodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteMyTOTPRequestObject struct {
+}
+
+type DeleteMyTOTPResponseObject interface {
+	VisitDeleteMyTOTPResponse(w http.ResponseWriter) error
+}
+
+type DeleteMyTOTP204Response struct {
+}
+
+func (response DeleteMyTOTP204Response) VisitDeleteMyTOTPResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteMyTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteMyTOTPdefaultApplicationProblemPlusJSONResponse) VisitDeleteMyTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginMyTOTPRequestObject struct {
+}
+
+type BeginMyTOTPResponseObject interface {
+	VisitBeginMyTOTPResponse(w http.ResponseWriter) error
+}
+
+type BeginMyTOTP200JSONResponse TOTPKey
+
+func (response BeginMyTOTP200JSONResponse) VisitBeginMyTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginMyTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BeginMyTOTPdefaultApplicationProblemPlusJSONResponse) VisitBeginMyTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmMyTOTPRequestObject struct {
+	Body *ConfirmMyTOTPJSONRequestBody
+}
+
+type ConfirmMyTOTPResponseObject interface {
+	VisitConfirmMyTOTPResponse(w http.ResponseWriter) error
+}
+
+type ConfirmMyTOTP200JSONResponse FactorAdded
+
+func (response ConfirmMyTOTP200JSONResponse) VisitConfirmMyTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmMyTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConfirmMyTOTPdefaultApplicationProblemPlusJSONResponse) VisitConfirmMyTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangeMyPasswordRequestObject struct {
+	Body *ChangeMyPasswordJSONRequestBody
+}
+
+type ChangeMyPasswordResponseObject interface {
+	VisitChangeMyPasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangeMyPassword204Response struct {
+}
+
+func (response ChangeMyPassword204Response) VisitChangeMyPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangeMyPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangeMyPassworddefaultApplicationProblemPlusJSONResponse) VisitChangeMyPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse Me
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateMedefaultApplicationProblemPlusJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeMyOtherSignInsRequestObject struct {
+}
+
+type RevokeMyOtherSignInsResponseObject interface {
+	VisitRevokeMyOtherSignInsResponse(w http.ResponseWriter) error
+}
+
+type RevokeMyOtherSignIns204Response struct {
+}
+
+func (response RevokeMyOtherSignIns204Response) VisitRevokeMyOtherSignInsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeMyOtherSignInsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeMyOtherSignInsdefaultApplicationProblemPlusJSONResponse) VisitRevokeMyOtherSignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMySignInsRequestObject struct {
+}
+
+type ListMySignInsResponseObject interface {
+	VisitListMySignInsResponse(w http.ResponseWriter) error
+}
+
+type ListMySignIns200JSONResponse struct {
+	SignIns []BrowserSignIn `json:"sign_ins"`
+}
+
+func (response ListMySignIns200JSONResponse) VisitListMySignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMySignInsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMySignInsdefaultApplicationProblemPlusJSONResponse) VisitListMySignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeMySignInRequestObject struct {
+	SignInParameter SignInParameter `json:"sign_in"`
+}
+
+type RevokeMySignInResponseObject interface {
+	VisitRevokeMySignInResponse(w http.ResponseWriter) error
+}
+
+type RevokeMySignIn204Response struct {
+}
+
+func (response RevokeMySignIn204Response) VisitRevokeMySignInResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeMySignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeMySignIndefaultApplicationProblemPlusJSONResponse) VisitRevokeMySignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StepUpRequestObject struct {
+	Body *StepUpJSONRequestBody
+}
+
+type StepUpResponseObject interface {
+	VisitStepUpResponse(w http.ResponseWriter) error
+}
+
+type StepUp200JSONResponse struct {
+	MfaAt time.Time `json:"mfa_at"`
+}
+
+func (response StepUp200JSONResponse) VisitStepUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StepUpdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StepUpdefaultApplicationProblemPlusJSONResponse) VisitStepUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StepUpOptionsRequestObject struct {
+}
+
+type StepUpOptionsResponseObject interface {
+	VisitStepUpOptionsResponse(w http.ResponseWriter) error
+}
+
+type StepUpOptions200JSONResponse PasskeyOptions
+
+func (response StepUpOptions200JSONResponse) VisitStepUpOptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StepUpOptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StepUpOptionsdefaultApplicationProblemPlusJSONResponse) VisitStepUpOptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMyTokensRequestObject struct {
+}
+
+type ListMyTokensResponseObject interface {
+	VisitListMyTokensResponse(w http.ResponseWriter) error
+}
+
+type ListMyTokens200JSONResponse struct {
+	Tokens []Token `json:"tokens"`
+}
+
+func (response ListMyTokens200JSONResponse) VisitListMyTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListMyTokensdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListMyTokensdefaultApplicationProblemPlusJSONResponse) VisitListMyTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTokenRequestObject struct {
+	Body *CreateTokenJSONRequestBody
+}
+
+type CreateTokenResponseObject interface {
+	VisitCreateTokenResponse(w http.ResponseWriter) error
+}
+
+type CreateToken201JSONResponse CreatedToken
+
+func (response CreateToken201JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTokendefaultApplicationProblemPlusJSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeMyTokenRequestObject struct {
+	TokenParameter TokenParameter `json:"token"`
+}
+
+type RevokeMyTokenResponseObject interface {
+	VisitRevokeMyTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeMyToken204Response struct {
+}
+
+func (response RevokeMyToken204Response) VisitRevokeMyTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeMyTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeMyTokendefaultApplicationProblemPlusJSONResponse) VisitRevokeMyTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNativeClientRequestObject struct {
+}
+
+type GetNativeClientResponseObject interface {
+	VisitGetNativeClientResponse(w http.ResponseWriter) error
+}
+
+type GetNativeClient200JSONResponse NativeClient
+
+func (response GetNativeClient200JSONResponse) VisitGetNativeClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNativeClientdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetNativeClientdefaultApplicationProblemPlusJSONResponse) VisitGetNativeClientResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideNativeSignInRequestObject struct {
+	Body *DecideNativeSignInJSONRequestBody
+}
+
+type DecideNativeSignInResponseObject interface {
+	VisitDecideNativeSignInResponse(w http.ResponseWriter) error
+}
+
+type DecideNativeSignIn204Response struct {
+}
+
+func (response DecideNativeSignIn204Response) VisitDecideNativeSignInResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DecideNativeSignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideNativeSignIndefaultApplicationProblemPlusJSONResponse) VisitDecideNativeSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LookAtNativeSignInRequestObject struct {
+	Body *LookAtNativeSignInJSONRequestBody
+}
+
+type LookAtNativeSignInResponseObject interface {
+	VisitLookAtNativeSignInResponse(w http.ResponseWriter) error
+}
+
+type LookAtNativeSignIn200JSONResponse NativeSignIn
+
+func (response LookAtNativeSignIn200JSONResponse) VisitLookAtNativeSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LookAtNativeSignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LookAtNativeSignIndefaultApplicationProblemPlusJSONResponse) VisitLookAtNativeSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNativeTicketRequestObject struct {
+	Body *CreateNativeTicketJSONRequestBody
+}
+
+type CreateNativeTicketResponseObject interface {
+	VisitCreateNativeTicketResponse(w http.ResponseWriter) error
+}
+
+type CreateNativeTicket201JSONResponse NativeTicket
+
+func (response CreateNativeTicket201JSONResponse) VisitCreateNativeTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNativeTicketdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateNativeTicketdefaultApplicationProblemPlusJSONResponse) VisitCreateNativeTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotificationsRequestObject struct {
+	Params ListNotificationsParams
+}
+
+type ListNotificationsResponseObject interface {
+	VisitListNotificationsResponse(w http.ResponseWriter) error
+}
+
+type ListNotifications200JSONResponse struct {
+	Next          *string        `json:"next,omitempty"`
+	Notifications []Notification `json:"notifications"`
+	Unread        int            `json:"unread"`
+}
+
+func (response ListNotifications200JSONResponse) VisitListNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNotificationsdefaultApplicationProblemPlusJSONResponse) VisitListNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReadNotificationsRequestObject struct {
+	Body *ReadNotificationsJSONRequestBody
+}
+
+type ReadNotificationsResponseObject interface {
+	VisitReadNotificationsResponse(w http.ResponseWriter) error
+}
+
+type ReadNotifications204Response struct {
+}
+
+func (response ReadNotifications204Response) VisitReadNotificationsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReadNotificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReadNotificationsdefaultApplicationProblemPlusJSONResponse) VisitReadNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNotificationSettingsRequestObject struct {
+}
+
+type GetNotificationSettingsResponseObject interface {
+	VisitGetNotificationSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetNotificationSettings200JSONResponse NotificationSettings
+
+func (response GetNotificationSettings200JSONResponse) VisitGetNotificationSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNotificationSettingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetNotificationSettingsdefaultApplicationProblemPlusJSONResponse) VisitGetNotificationSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetNotificationSettingsRequestObject struct {
+	Body *SetNotificationSettingsJSONRequestBody
+}
+
+type SetNotificationSettingsResponseObject interface {
+	VisitSetNotificationSettingsResponse(w http.ResponseWriter) error
+}
+
+type SetNotificationSettings200JSONResponse NotificationSettings
+
+func (response SetNotificationSettings200JSONResponse) VisitSetNotificationSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetNotificationSettingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetNotificationSettingsdefaultApplicationProblemPlusJSONResponse) VisitSetNotificationSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StreamNotificationsRequestObject struct {
+}
+
+type StreamNotificationsResponseObject interface {
+	VisitStreamNotificationsResponse(w http.ResponseWriter) error
+}
+
+type StreamNotifications200TexteventStreamResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response StreamNotifications200TexteventStreamResponse) VisitStreamNotificationsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/event-stream")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type StreamNotificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StreamNotificationsdefaultApplicationProblemPlusJSONResponse) VisitStreamNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIRequestObject struct {
+}
+
+type GetOpenAPIResponseObject interface {
+	VisitGetOpenAPIResponse(w http.ResponseWriter) error
+}
+
+type GetOpenAPI200JSONResponse map[string]interface{}
+
+func (response GetOpenAPI200JSONResponse) VisitGetOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOpenAPIdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOpenAPIdefaultApplicationProblemPlusJSONResponse) VisitGetOpenAPIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPoliciesRequestObject struct {
+}
+
+type ListPoliciesResponseObject interface {
+	VisitListPoliciesResponse(w http.ResponseWriter) error
+}
+
+type ListPolicies200JSONResponse struct {
+	Policies []Policy `json:"policies"`
+}
+
+func (response ListPolicies200JSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPoliciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicyRequestObject struct {
+	Body *CreatePolicyJSONRequestBody
+}
+
+type CreatePolicyResponseObject interface {
+	VisitCreatePolicyResponse(w http.ResponseWriter) error
+}
+
+type CreatePolicy201JSONResponse Policy
+
+func (response CreatePolicy201JSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreatePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreatePolicydefaultApplicationProblemPlusJSONResponse) VisitCreatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePolicyRequestObject struct {
+	PolicyParameter PolicyParameter `json:"policy"`
+	Params          DeletePolicyParams
+}
+
+type DeletePolicyResponseObject interface {
+	VisitDeletePolicyResponse(w http.ResponseWriter) error
+}
+
+type DeletePolicy204Response struct {
+}
+
+func (response DeletePolicy204Response) VisitDeletePolicyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeletePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeletePolicydefaultApplicationProblemPlusJSONResponse) VisitDeletePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyRequestObject struct {
+	PolicyParameter PolicyParameter `json:"policy"`
+}
+
+type GetPolicyResponseObject interface {
+	VisitGetPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetPolicy200JSONResponse Policy
+
+func (response GetPolicy200JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicydefaultApplicationProblemPlusJSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePolicyRequestObject struct {
+	PolicyParameter PolicyParameter `json:"policy"`
+	Body            *UpdatePolicyJSONRequestBody
+}
+
+type UpdatePolicyResponseObject interface {
+	VisitUpdatePolicyResponse(w http.ResponseWriter) error
+}
+
+type UpdatePolicy200JSONResponse Policy
+
+func (response UpdatePolicy200JSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdatePolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdatePolicydefaultApplicationProblemPlusJSONResponse) VisitUpdatePolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyVersionsRequestObject struct {
+	PolicyParameter PolicyParameter `json:"policy"`
+	Params          ListPolicyVersionsParams
+}
+
+type ListPolicyVersionsResponseObject interface {
+	VisitListPolicyVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListPolicyVersions200JSONResponse struct {
+	Next     *int64   `json:"next,omitempty"`
+	Versions []Policy `json:"versions"`
+}
+
+func (response ListPolicyVersions200JSONResponse) VisitListPolicyVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPolicyVersionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPolicyVersionsdefaultApplicationProblemPlusJSONResponse) VisitListPolicyVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPolicyRequestObject struct {
+	Body *CheckPolicyJSONRequestBody
+}
+
+type CheckPolicyResponseObject interface {
+	VisitCheckPolicyResponse(w http.ResponseWriter) error
+}
+
+type CheckPolicy200JSONResponse struct {
+	Findings []PolicyFinding `json:"findings"`
+}
+
+func (response CheckPolicy200JSONResponse) VisitCheckPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckPolicydefaultApplicationProblemPlusJSONResponse) VisitCheckPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPolicyRequestObject struct {
+	Body *ExplainPolicyJSONRequestBody
+}
+
+type ExplainPolicyResponseObject interface {
+	VisitExplainPolicyResponse(w http.ResponseWriter) error
+}
+
+type ExplainPolicy200JSONResponse PolicyExplanation
+
+func (response ExplainPolicy200JSONResponse) VisitExplainPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ExplainPolicydefaultApplicationProblemPlusJSONResponse) VisitExplainPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicySchemaRequestObject struct {
+}
+
+type GetPolicySchemaResponseObject interface {
+	VisitGetPolicySchemaResponse(w http.ResponseWriter) error
+}
+
+type GetPolicySchema200JSONResponse PolicySchema
+
+func (response GetPolicySchema200JSONResponse) VisitGetPolicySchemaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicySchemadefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicySchemadefaultApplicationProblemPlusJSONResponse) VisitGetPolicySchemaResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1300,6 +12003,48 @@ type ListRecordingsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListRecordingsdefaultApplicationProblemPlusJSONResponse) VisitListRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchRecordingsRequestObject struct {
+	Params SearchRecordingsParams
+}
+
+type SearchRecordingsResponseObject interface {
+	VisitSearchRecordingsResponse(w http.ResponseWriter) error
+}
+
+type SearchRecordings200JSONResponse struct {
+	Found []FoundRecording `json:"found"`
+	Next  *string          `json:"next,omitempty"`
+}
+
+func (response SearchRecordings200JSONResponse) VisitSearchRecordingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchRecordingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchRecordingsdefaultApplicationProblemPlusJSONResponse) VisitSearchRecordingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1396,20 +12141,197 @@ func (response ListRecordingEventsdefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
-type ExportRecordingRequestObject struct {
+type ListExportsRequestObject struct {
 	SessionParameter SessionParameter `json:"session"`
 }
 
-type ExportRecordingResponseObject interface {
-	VisitExportRecordingResponse(w http.ResponseWriter) error
+type ListExportsResponseObject interface {
+	VisitListExportsResponse(w http.ResponseWriter) error
 }
 
-type ExportRecording200Videomp4Response struct {
+type ListExports200JSONResponse struct {
+	Exports []Export `json:"exports"`
+}
+
+func (response ListExports200JSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListExportsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListExportsdefaultApplicationProblemPlusJSONResponse) VisitListExportsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *CreateExportJSONRequestBody
+}
+
+type CreateExportResponseObject interface {
+	VisitCreateExportResponse(w http.ResponseWriter) error
+}
+
+type CreateExport202JSONResponse Export
+
+func (response CreateExport202JSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateExportdefaultApplicationProblemPlusJSONResponse) VisitCreateExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelExportRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	ExportParameter  ExportParameter  `json:"export"`
+}
+
+type CancelExportResponseObject interface {
+	VisitCancelExportResponse(w http.ResponseWriter) error
+}
+
+type CancelExport204Response struct {
+}
+
+func (response CancelExport204Response) VisitCancelExportResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CancelExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelExportdefaultApplicationProblemPlusJSONResponse) VisitCancelExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	ExportParameter  ExportParameter  `json:"export"`
+}
+
+type GetExportResponseObject interface {
+	VisitGetExportResponse(w http.ResponseWriter) error
+}
+
+type GetExport200JSONResponse Export
+
+func (response GetExport200JSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExportdefaultApplicationProblemPlusJSONResponse) VisitGetExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DownloadExportRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	ExportParameter  ExportParameter  `json:"export"`
+	Params           DownloadExportParams
+}
+
+type DownloadExportResponseObject interface {
+	VisitDownloadExportResponse(w http.ResponseWriter) error
+}
+
+type DownloadExport200ApplicationzipResponse struct {
 	Body          io.Reader
 	ContentLength int64
 }
 
-func (response ExportRecording200Videomp4Response) VisitExportRecordingResponse(w http.ResponseWriter) error {
+func (response DownloadExport200ApplicationzipResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/zip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type DownloadExport200Videomp4Response struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response DownloadExport200Videomp4Response) VisitDownloadExportResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "video/mp4")
 	if response.ContentLength != 0 {
@@ -1424,12 +12346,55 @@ func (response ExportRecording200Videomp4Response) VisitExportRecordingResponse(
 	return err
 }
 
-type ExportRecordingdefaultApplicationProblemPlusJSONResponse struct {
+type DownloadExportdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
-func (response ExportRecordingdefaultApplicationProblemPlusJSONResponse) VisitExportRecordingResponse(w http.ResponseWriter) error {
+func (response DownloadExportdefaultApplicationProblemPlusJSONResponse) VisitDownloadExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkExportRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	ExportParameter  ExportParameter  `json:"export"`
+}
+
+type LinkExportResponseObject interface {
+	VisitLinkExportResponse(w http.ResponseWriter) error
+}
+
+type LinkExport200JSONResponse struct {
+	ExpiresAt time.Time `json:"expires_at"`
+	Url       string    `json:"url"`
+}
+
+func (response LinkExport200JSONResponse) VisitLinkExportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LinkExportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LinkExportdefaultApplicationProblemPlusJSONResponse) VisitLinkExportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1487,6 +12452,86 @@ func (response GetRecordingFiledefaultApplicationProblemPlusJSONResponse) VisitG
 	return err
 }
 
+type HoldRecordingRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *HoldRecordingJSONRequestBody
+}
+
+type HoldRecordingResponseObject interface {
+	VisitHoldRecordingResponse(w http.ResponseWriter) error
+}
+
+type HoldRecording200JSONResponse Recording
+
+func (response HoldRecording200JSONResponse) VisitHoldRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldRecordingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldRecordingdefaultApplicationProblemPlusJSONResponse) VisitHoldRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseRecordingRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *ReleaseRecordingJSONRequestBody
+}
+
+type ReleaseRecordingResponseObject interface {
+	VisitReleaseRecordingResponse(w http.ResponseWriter) error
+}
+
+type ReleaseRecording200JSONResponse Recording
+
+func (response ReleaseRecording200JSONResponse) VisitReleaseRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseRecordingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseRecordingdefaultApplicationProblemPlusJSONResponse) VisitReleaseRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetRecordingIndexRequestObject struct {
 	SessionParameter SessionParameter `json:"session"`
 }
@@ -1515,6 +12560,425 @@ type GetRecordingIndexdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetRecordingIndexdefaultApplicationProblemPlusJSONResponse) VisitGetRecordingIndexResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordingNotesRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type ListRecordingNotesResponseObject interface {
+	VisitListRecordingNotesResponse(w http.ResponseWriter) error
+}
+
+type ListRecordingNotes200JSONResponse struct {
+	Notes []RecordingNote `json:"notes"`
+}
+
+func (response ListRecordingNotes200JSONResponse) VisitListRecordingNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRecordingNotesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRecordingNotesdefaultApplicationProblemPlusJSONResponse) VisitListRecordingNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRecordingNoteRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *CreateRecordingNoteJSONRequestBody
+}
+
+type CreateRecordingNoteResponseObject interface {
+	VisitCreateRecordingNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateRecordingNote201JSONResponse RecordingNote
+
+func (response CreateRecordingNote201JSONResponse) VisitCreateRecordingNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRecordingNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateRecordingNotedefaultApplicationProblemPlusJSONResponse) VisitCreateRecordingNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRecordingNoteRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Note             string           `json:"note"`
+}
+
+type DeleteRecordingNoteResponseObject interface {
+	VisitDeleteRecordingNoteResponse(w http.ResponseWriter) error
+}
+
+type DeleteRecordingNote204Response struct {
+}
+
+func (response DeleteRecordingNote204Response) VisitDeleteRecordingNoteResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRecordingNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteRecordingNotedefaultApplicationProblemPlusJSONResponse) VisitDeleteRecordingNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRecordingNoteRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Note             string           `json:"note"`
+	Body             *UpdateRecordingNoteJSONRequestBody
+}
+
+type UpdateRecordingNoteResponseObject interface {
+	VisitUpdateRecordingNoteResponse(w http.ResponseWriter) error
+}
+
+type UpdateRecordingNote200JSONResponse RecordingNote
+
+func (response UpdateRecordingNote200JSONResponse) VisitUpdateRecordingNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRecordingNotedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateRecordingNotedefaultApplicationProblemPlusJSONResponse) VisitUpdateRecordingNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingReviewRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type GetRecordingReviewResponseObject interface {
+	VisitGetRecordingReviewResponse(w http.ResponseWriter) error
+}
+
+type GetRecordingReview200JSONResponse RecordingReview
+
+func (response GetRecordingReview200JSONResponse) VisitGetRecordingReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRecordingReviewdefaultApplicationProblemPlusJSONResponse) VisitGetRecordingReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetRecordingReviewRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *SetRecordingReviewJSONRequestBody
+}
+
+type SetRecordingReviewResponseObject interface {
+	VisitSetRecordingReviewResponse(w http.ResponseWriter) error
+}
+
+type SetRecordingReview200JSONResponse RecordingReview
+
+func (response SetRecordingReview200JSONResponse) VisitSetRecordingReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetRecordingReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetRecordingReviewdefaultApplicationProblemPlusJSONResponse) VisitSetRecordingReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchRecordingRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Params           SearchRecordingParams
+}
+
+type SearchRecordingResponseObject interface {
+	VisitSearchRecordingResponse(w http.ResponseWriter) error
+}
+
+type SearchRecording200JSONResponse struct {
+	Hits []RecordingHit `json:"hits"`
+	Next *string        `json:"next,omitempty"`
+}
+
+func (response SearchRecording200JSONResponse) VisitSearchRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SearchRecordingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SearchRecordingdefaultApplicationProblemPlusJSONResponse) VisitSearchRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShredRecordingRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *ShredRecordingJSONRequestBody
+}
+
+type ShredRecordingResponseObject interface {
+	VisitShredRecordingResponse(w http.ResponseWriter) error
+}
+
+type ShredRecording200JSONResponse Recording
+
+func (response ShredRecording200JSONResponse) VisitShredRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ShredRecordingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ShredRecordingdefaultApplicationProblemPlusJSONResponse) VisitShredRecordingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingThumbnailRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Params           GetRecordingThumbnailParams
+}
+
+type GetRecordingThumbnailResponseObject interface {
+	VisitGetRecordingThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetRecordingThumbnail200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetRecordingThumbnail200ImagejpegResponse struct {
+	Body          io.Reader
+	Headers       GetRecordingThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetRecordingThumbnail200ImagejpegResponse) VisitGetRecordingThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetRecordingThumbnail304Response struct {
+}
+
+func (response GetRecordingThumbnail304Response) VisitGetRecordingThumbnailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetRecordingThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRecordingThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetRecordingThumbnailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingTimelineRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type GetRecordingTimelineResponseObject interface {
+	VisitGetRecordingTimelineResponse(w http.ResponseWriter) error
+}
+
+type GetRecordingTimeline200JSONResponse RecordingTimeline
+
+func (response GetRecordingTimeline200JSONResponse) VisitGetRecordingTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRecordingTimelinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRecordingTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetRecordingTimelineResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1696,6 +13160,150 @@ func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSess
 	return err
 }
 
+type AnswerQuestionRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *AnswerQuestionJSONRequestBody
+}
+
+type AnswerQuestionResponseObject interface {
+	VisitAnswerQuestionResponse(w http.ResponseWriter) error
+}
+
+type AnswerQuestion200JSONResponse struct {
+	// Sent What was held back was done.
+	Sent bool `json:"sent"`
+}
+
+func (response AnswerQuestion200JSONResponse) VisitAnswerQuestionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerQuestiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AnswerQuestiondefaultApplicationProblemPlusJSONResponse) VisitAnswerQuestionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseControlRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type ReleaseControlResponseObject interface {
+	VisitReleaseControlResponse(w http.ResponseWriter) error
+}
+
+type ReleaseControl204Response struct {
+}
+
+func (response ReleaseControl204Response) VisitReleaseControlResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReleaseControldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseControldefaultApplicationProblemPlusJSONResponse) VisitReleaseControlResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TakeControlRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *TakeControlJSONRequestBody
+}
+
+type TakeControlResponseObject interface {
+	VisitTakeControlResponse(w http.ResponseWriter) error
+}
+
+type TakeControl204Response struct {
+}
+
+func (response TakeControl204Response) VisitTakeControlResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type TakeControldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TakeControldefaultApplicationProblemPlusJSONResponse) VisitTakeControlResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FreezeSessionRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *FreezeSessionJSONRequestBody
+}
+
+type FreezeSessionResponseObject interface {
+	VisitFreezeSessionResponse(w http.ResponseWriter) error
+}
+
+type FreezeSession204Response struct {
+}
+
+func (response FreezeSession204Response) VisitFreezeSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type FreezeSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response FreezeSessiondefaultApplicationProblemPlusJSONResponse) VisitFreezeSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListICEServersRequestObject struct {
 	SessionParameter SessionParameter `json:"session"`
 }
@@ -1735,6 +13343,81 @@ func (response ListICEServersdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type SendMessageRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Body             *SendMessageJSONRequestBody
+}
+
+type SendMessageResponseObject interface {
+	VisitSendMessageResponse(w http.ResponseWriter) error
+}
+
+type SendMessage201JSONResponse struct {
+	Id string `json:"id"`
+}
+
+func (response SendMessage201JSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendMessagedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendMessagedefaultApplicationProblemPlusJSONResponse) VisitSendMessageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeSessionRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+}
+
+type ResumeSessionResponseObject interface {
+	VisitResumeSessionResponse(w http.ResponseWriter) error
+}
+
+type ResumeSession204Response struct {
+}
+
+func (response ResumeSession204Response) VisitResumeSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResumeSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeSessiondefaultApplicationProblemPlusJSONResponse) VisitResumeSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type TerminateSessionRequestObject struct {
 	SessionParameter SessionParameter `json:"session"`
 	Body             *TerminateSessionJSONRequestBody
@@ -1758,6 +13441,68 @@ type TerminateSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TerminateSessiondefaultApplicationProblemPlusJSONResponse) VisitTerminateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSessionThumbnailRequestObject struct {
+	SessionParameter SessionParameter `json:"session"`
+	Params           GetSessionThumbnailParams
+}
+
+type GetSessionThumbnailResponseObject interface {
+	VisitGetSessionThumbnailResponse(w http.ResponseWriter) error
+}
+
+type GetSessionThumbnail200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetSessionThumbnail200ImagejpegResponse struct {
+	Body          io.Reader
+	Headers       GetSessionThumbnail200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetSessionThumbnail200ImagejpegResponse) VisitGetSessionThumbnailResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/jpeg")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetSessionThumbnail304Response struct {
+}
+
+func (response GetSessionThumbnail304Response) VisitGetSessionThumbnailResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetSessionThumbnaildefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSessionThumbnaildefaultApplicationProblemPlusJSONResponse) VisitGetSessionThumbnailResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1897,6 +13642,133 @@ func (response TrickleViewerdefaultApplicationProblemPlusJSONResponse) VisitTric
 	return err
 }
 
+type GetSetupRequestObject struct {
+}
+
+type GetSetupResponseObject interface {
+	VisitGetSetupResponse(w http.ResponseWriter) error
+}
+
+type GetSetup200JSONResponse struct {
+	Needed bool `json:"needed"`
+}
+
+func (response GetSetup200JSONResponse) VisitGetSetupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSetupdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSetupdefaultApplicationProblemPlusJSONResponse) VisitGetSetupResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUpRequestObject struct {
+	Body *SetUpJSONRequestBody
+}
+
+type SetUpResponseObject interface {
+	VisitSetUpResponse(w http.ResponseWriter) error
+}
+
+type SetUp200ResponseHeaders struct {
+	SetCookie *string
+}
+
+type SetUp200JSONResponse struct {
+	Body    Me
+	Headers SetUp200ResponseHeaders
+}
+
+func (response SetUp200JSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.SetCookie != nil {
+		w.Header().Set("Set-Cookie", fmt.Sprint(*response.Headers.SetCookie))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetUpdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetUpdefaultApplicationProblemPlusJSONResponse) VisitSetUpResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignInRequestObject struct {
+}
+
+type GetSignInResponseObject interface {
+	VisitGetSignInResponse(w http.ResponseWriter) error
+}
+
+type GetSignIn200JSONResponse SignInOptions
+
+func (response GetSignIn200JSONResponse) VisitGetSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSignIndefaultApplicationProblemPlusJSONResponse) VisitGetSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignInRequestObject struct {
 	Body *SignInJSONRequestBody
 }
@@ -1929,12 +13801,451 @@ func (response SignIn200JSONResponse) VisitSignInResponse(w http.ResponseWriter)
 	return err
 }
 
+type SignIn202JSONResponse SignInPending
+
+func (response SignIn202JSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SignIndefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
 }
 
 func (response SignIndefaultApplicationProblemPlusJSONResponse) VisitSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInEnrolPasskeyRequestObject struct {
+	Body *SignInEnrolPasskeyJSONRequestBody
+}
+
+type SignInEnrolPasskeyResponseObject interface {
+	VisitSignInEnrolPasskeyResponse(w http.ResponseWriter) error
+}
+
+type SignInEnrolPasskey200JSONResponse Enrolled
+
+func (response SignInEnrolPasskey200JSONResponse) VisitSignInEnrolPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInEnrolPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInEnrolPasskeydefaultApplicationProblemPlusJSONResponse) VisitSignInEnrolPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginEnrolPasskeyRequestObject struct {
+}
+
+type BeginEnrolPasskeyResponseObject interface {
+	VisitBeginEnrolPasskeyResponse(w http.ResponseWriter) error
+}
+
+type BeginEnrolPasskey200JSONResponse PasskeyOptions
+
+func (response BeginEnrolPasskey200JSONResponse) VisitBeginEnrolPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginEnrolPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BeginEnrolPasskeydefaultApplicationProblemPlusJSONResponse) VisitBeginEnrolPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginEnrolTOTPRequestObject struct {
+}
+
+type BeginEnrolTOTPResponseObject interface {
+	VisitBeginEnrolTOTPResponse(w http.ResponseWriter) error
+}
+
+type BeginEnrolTOTP200JSONResponse TOTPKey
+
+func (response BeginEnrolTOTP200JSONResponse) VisitBeginEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BeginEnrolTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BeginEnrolTOTPdefaultApplicationProblemPlusJSONResponse) VisitBeginEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInEnrolTOTPRequestObject struct {
+	Body *SignInEnrolTOTPJSONRequestBody
+}
+
+type SignInEnrolTOTPResponseObject interface {
+	VisitSignInEnrolTOTPResponse(w http.ResponseWriter) error
+}
+
+type SignInEnrolTOTP200JSONResponse Enrolled
+
+func (response SignInEnrolTOTP200JSONResponse) VisitSignInEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInEnrolTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInEnrolTOTPdefaultApplicationProblemPlusJSONResponse) VisitSignInEnrolTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInProviderRequestObject struct {
+	Provider string `json:"provider"`
+	Params   SignInProviderParams
+}
+
+type SignInProviderResponseObject interface {
+	VisitSignInProviderResponse(w http.ResponseWriter) error
+}
+
+type SignInProvider302ResponseHeaders struct {
+	Location *string
+}
+
+type SignInProvider302Response struct {
+	Headers SignInProvider302ResponseHeaders
+}
+
+func (response SignInProvider302Response) VisitSignInProviderResponse(w http.ResponseWriter) error {
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type SignInProviderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInProviderdefaultApplicationProblemPlusJSONResponse) VisitSignInProviderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInProviderCallbackRequestObject struct {
+	Provider string `json:"provider"`
+	Params   SignInProviderCallbackParams
+}
+
+type SignInProviderCallbackResponseObject interface {
+	VisitSignInProviderCallbackResponse(w http.ResponseWriter) error
+}
+
+type SignInProviderCallback302ResponseHeaders struct {
+	Location *string
+}
+
+type SignInProviderCallback302Response struct {
+	Headers SignInProviderCallback302ResponseHeaders
+}
+
+func (response SignInProviderCallback302Response) VisitSignInProviderCallbackResponse(w http.ResponseWriter) error {
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(302)
+	return nil
+}
+
+type SignInProviderCallbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInProviderCallbackdefaultApplicationProblemPlusJSONResponse) VisitSignInProviderCallbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInPasskeyRequestObject struct {
+	Body *SignInPasskeyJSONRequestBody
+}
+
+type SignInPasskeyResponseObject interface {
+	VisitSignInPasskeyResponse(w http.ResponseWriter) error
+}
+
+type SignInPasskey200JSONResponse Me
+
+func (response SignInPasskey200JSONResponse) VisitSignInPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInPasskeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInPasskeydefaultApplicationProblemPlusJSONResponse) VisitSignInPasskeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInPasskeyOptionsRequestObject struct {
+}
+
+type SignInPasskeyOptionsResponseObject interface {
+	VisitSignInPasskeyOptionsResponse(w http.ResponseWriter) error
+}
+
+type SignInPasskeyOptions200JSONResponse PasskeyOptions
+
+func (response SignInPasskeyOptions200JSONResponse) VisitSignInPasskeyOptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInPasskeyOptionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInPasskeyOptionsdefaultApplicationProblemPlusJSONResponse) VisitSignInPasskeyOptionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ForgetPendingSignInRequestObject struct {
+}
+
+type ForgetPendingSignInResponseObject interface {
+	VisitForgetPendingSignInResponse(w http.ResponseWriter) error
+}
+
+type ForgetPendingSignIn204Response struct {
+}
+
+func (response ForgetPendingSignIn204Response) VisitForgetPendingSignInResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ForgetPendingSignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ForgetPendingSignIndefaultApplicationProblemPlusJSONResponse) VisitForgetPendingSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInRecoveryRequestObject struct {
+	Body *SignInRecoveryJSONRequestBody
+}
+
+type SignInRecoveryResponseObject interface {
+	VisitSignInRecoveryResponse(w http.ResponseWriter) error
+}
+
+type SignInRecovery200JSONResponse Me
+
+func (response SignInRecovery200JSONResponse) VisitSignInRecoveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInRecoverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInRecoverydefaultApplicationProblemPlusJSONResponse) VisitSignInRecoveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInTOTPRequestObject struct {
+	Body *SignInTOTPJSONRequestBody
+}
+
+type SignInTOTPResponseObject interface {
+	VisitSignInTOTPResponse(w http.ResponseWriter) error
+}
+
+type SignInTOTP200JSONResponse Me
+
+func (response SignInTOTP200JSONResponse) VisitSignInTOTPResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SignInTOTPdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SignInTOTPdefaultApplicationProblemPlusJSONResponse) VisitSignInTOTPResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1978,7 +14289,46 @@ func (response SignOutdefaultApplicationProblemPlusJSONResponse) VisitSignOutRes
 	return err
 }
 
+type GetHealthRequestObject struct {
+}
+
+type GetHealthResponseObject interface {
+	VisitGetHealthResponse(w http.ResponseWriter) error
+}
+
+type GetHealth200JSONResponse Health
+
+func (response GetHealth200JSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetHealthdefaultApplicationProblemPlusJSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTargetsRequestObject struct {
+	Params ListTargetsParams
 }
 
 type ListTargetsResponseObject interface {
@@ -1986,6 +14336,8 @@ type ListTargetsResponseObject interface {
 }
 
 type ListTargets200JSONResponse struct {
+	// Next Pass as `after` for the next page.
+	Next    *string  `json:"next,omitempty"`
 	Targets []Target `json:"targets"`
 }
 
@@ -2007,6 +14359,325 @@ type ListTargetsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListTargetsdefaultApplicationProblemPlusJSONResponse) VisitListTargetsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTargetRequestObject struct {
+	Body *CreateTargetJSONRequestBody
+}
+
+type CreateTargetResponseObject interface {
+	VisitCreateTargetResponse(w http.ResponseWriter) error
+}
+
+type CreateTarget201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateTarget201JSONResponse struct {
+	Body    Target
+	Headers CreateTarget201ResponseHeaders
+}
+
+func (response CreateTarget201JSONResponse) VisitCreateTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateTargetdefaultApplicationProblemPlusJSONResponse) VisitCreateTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteTargetRequestObject struct {
+	TargetParameter TargetParameter `json:"target"`
+	Params          DeleteTargetParams
+}
+
+type DeleteTargetResponseObject interface {
+	VisitDeleteTargetResponse(w http.ResponseWriter) error
+}
+
+type DeleteTarget204Response struct {
+}
+
+func (response DeleteTarget204Response) VisitDeleteTargetResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteTargetdefaultApplicationProblemPlusJSONResponse) VisitDeleteTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTargetRequestObject struct {
+	TargetParameter TargetParameter `json:"target"`
+}
+
+type GetTargetResponseObject interface {
+	VisitGetTargetResponse(w http.ResponseWriter) error
+}
+
+type GetTarget200JSONResponse Target
+
+func (response GetTarget200JSONResponse) VisitGetTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTargetdefaultApplicationProblemPlusJSONResponse) VisitGetTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTargetRequestObject struct {
+	TargetParameter TargetParameter `json:"target"`
+	Body            *UpdateTargetJSONRequestBody
+}
+
+type UpdateTargetResponseObject interface {
+	VisitUpdateTargetResponse(w http.ResponseWriter) error
+}
+
+type UpdateTarget200JSONResponse Target
+
+func (response UpdateTarget200JSONResponse) VisitUpdateTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateTargetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateTargetdefaultApplicationProblemPlusJSONResponse) VisitUpdateTargetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountRequestObject struct {
+	TargetParameter TargetParameter `json:"target"`
+	Body            *CreateAccountJSONRequestBody
+}
+
+type CreateAccountResponseObject interface {
+	VisitCreateAccountResponse(w http.ResponseWriter) error
+}
+
+type CreateAccount201JSONResponse TargetAccount
+
+func (response CreateAccount201JSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccountdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAccountdefaultApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountRequestObject struct {
+	TargetParameter  TargetParameter  `json:"target"`
+	AccountParameter AccountParameter `json:"account"`
+	Params           DeleteAccountParams
+}
+
+type DeleteAccountResponseObject interface {
+	VisitDeleteAccountResponse(w http.ResponseWriter) error
+}
+
+type DeleteAccount204Response struct {
+}
+
+func (response DeleteAccount204Response) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAccountdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteAccountdefaultApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAccountRequestObject struct {
+	TargetParameter  TargetParameter  `json:"target"`
+	AccountParameter AccountParameter `json:"account"`
+	Body             *UpdateAccountJSONRequestBody
+}
+
+type UpdateAccountResponseObject interface {
+	VisitUpdateAccountResponse(w http.ResponseWriter) error
+}
+
+type UpdateAccount200JSONResponse TargetAccount
+
+func (response UpdateAccount200JSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAccountdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAccountdefaultApplicationProblemPlusJSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetCredentialRequestObject struct {
+	TargetParameter  TargetParameter  `json:"target"`
+	AccountParameter AccountParameter `json:"account"`
+	Body             *SetCredentialJSONRequestBody
+}
+
+type SetCredentialResponseObject interface {
+	VisitSetCredentialResponse(w http.ResponseWriter) error
+}
+
+type SetCredential200JSONResponse TargetAccount
+
+func (response SetCredential200JSONResponse) VisitSetCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetCredentialdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetCredentialdefaultApplicationProblemPlusJSONResponse) VisitSetCredentialResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2051,14 +14722,742 @@ func (response ForgetCertificatedefaultApplicationProblemPlusJSONResponse) Visit
 	return err
 }
 
+type ListUsersRequestObject struct {
+	Params ListUsersParams
+}
+
+type ListUsersResponseObject interface {
+	VisitListUsersResponse(w http.ResponseWriter) error
+}
+
+type ListUsers200JSONResponse struct {
+	// Next Pass as `after` for the next page.
+	Next  *string `json:"next,omitempty"`
+	Users []User  `json:"users"`
+}
+
+func (response ListUsers200JSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUsersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListUsersdefaultApplicationProblemPlusJSONResponse) VisitListUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUserRequestObject struct {
+	Body *CreateUserJSONRequestBody
+}
+
+type CreateUserResponseObject interface {
+	VisitCreateUserResponse(w http.ResponseWriter) error
+}
+
+type CreateUser201ResponseHeaders struct {
+	Location *string
+}
+
+type CreateUser201JSONResponse struct {
+	Body    CreatedUser
+	Headers CreateUser201ResponseHeaders
+}
+
+func (response CreateUser201JSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateUserdefaultApplicationProblemPlusJSONResponse) VisitCreateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteUserRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type DeleteUserResponseObject interface {
+	VisitDeleteUserResponse(w http.ResponseWriter) error
+}
+
+type DeleteUser204Response struct {
+}
+
+func (response DeleteUser204Response) VisitDeleteUserResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteUserdefaultApplicationProblemPlusJSONResponse) VisitDeleteUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type GetUserResponseObject interface {
+	VisitGetUserResponse(w http.ResponseWriter) error
+}
+
+type GetUser200JSONResponse User
+
+func (response GetUser200JSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetUserdefaultApplicationProblemPlusJSONResponse) VisitGetUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+	Body          *UpdateUserJSONRequestBody
+}
+
+type UpdateUserResponseObject interface {
+	VisitUpdateUserResponse(w http.ResponseWriter) error
+}
+
+type UpdateUser200JSONResponse User
+
+func (response UpdateUser200JSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateUserdefaultApplicationProblemPlusJSONResponse) VisitUpdateUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetFactorsRequestObject struct {
+	FactorUserParameter string `json:"user"`
+}
+
+type ResetFactorsResponseObject interface {
+	VisitResetFactorsResponse(w http.ResponseWriter) error
+}
+
+type ResetFactors204Response struct {
+}
+
+func (response ResetFactors204Response) VisitResetFactorsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResetFactorsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetFactorsdefaultApplicationProblemPlusJSONResponse) VisitResetFactorsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPasswordRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type ResetPasswordResponseObject interface {
+	VisitResetPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetPassword200JSONResponse struct {
+	Password string `json:"password"`
+}
+
+func (response ResetPassword200JSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetPassworddefaultApplicationProblemPlusJSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeSignInsRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type RevokeSignInsResponseObject interface {
+	VisitRevokeSignInsResponse(w http.ResponseWriter) error
+}
+
+type RevokeSignIns204Response struct {
+}
+
+func (response RevokeSignIns204Response) VisitRevokeSignInsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeSignInsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeSignInsdefaultApplicationProblemPlusJSONResponse) VisitRevokeSignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSignInsRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type ListSignInsResponseObject interface {
+	VisitListSignInsResponse(w http.ResponseWriter) error
+}
+
+type ListSignIns200JSONResponse struct {
+	SignIns []BrowserSignIn `json:"sign_ins"`
+}
+
+func (response ListSignIns200JSONResponse) VisitListSignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSignInsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSignInsdefaultApplicationProblemPlusJSONResponse) VisitListSignInsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeSignInRequestObject struct {
+	UserParameter   UserParameter   `json:"user"`
+	SignInParameter SignInParameter `json:"sign_in"`
+}
+
+type RevokeSignInResponseObject interface {
+	VisitRevokeSignInResponse(w http.ResponseWriter) error
+}
+
+type RevokeSignIn204Response struct {
+}
+
+func (response RevokeSignIn204Response) VisitRevokeSignInResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeSignIndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeSignIndefaultApplicationProblemPlusJSONResponse) VisitRevokeSignInResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokensRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type ListTokensResponseObject interface {
+	VisitListTokensResponse(w http.ResponseWriter) error
+}
+
+type ListTokens200JSONResponse struct {
+	Tokens []Token `json:"tokens"`
+}
+
+func (response ListTokens200JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListTokensdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListTokensdefaultApplicationProblemPlusJSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeTokenRequestObject struct {
+	UserParameter  UserParameter  `json:"user"`
+	TokenParameter TokenParameter `json:"token"`
+}
+
+type RevokeTokenResponseObject interface {
+	VisitRevokeTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeToken204Response struct {
+}
+
+func (response RevokeToken204Response) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeTokendefaultApplicationProblemPlusJSONResponse) VisitRevokeTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnlockUserRequestObject struct {
+	UserParameter UserParameter `json:"user"`
+}
+
+type UnlockUserResponseObject interface {
+	VisitUnlockUserResponse(w http.ResponseWriter) error
+}
+
+type UnlockUser204Response struct {
+}
+
+func (response UnlockUser204Response) VisitUnlockUserResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type UnlockUserdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UnlockUserdefaultApplicationProblemPlusJSONResponse) VisitUnlockUserResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+
+	// (GET /access-grants)
+	ListAccessGrants(ctx context.Context, request ListAccessGrantsRequestObject) (ListAccessGrantsResponseObject, error)
+
+	// (POST /access-grants/{access_grant}/end)
+	EndAccessGrant(ctx context.Context, request EndAccessGrantRequestObject) (EndAccessGrantResponseObject, error)
+
+	// (GET /access-requests)
+	ListAccessRequests(ctx context.Context, request ListAccessRequestsRequestObject) (ListAccessRequestsResponseObject, error)
+
+	// (POST /access-requests)
+	CreateAccessRequest(ctx context.Context, request CreateAccessRequestRequestObject) (CreateAccessRequestResponseObject, error)
+
+	// (POST /access-requests/break-glass)
+	BreakGlass(ctx context.Context, request BreakGlassRequestObject) (BreakGlassResponseObject, error)
+
+	// (GET /access-requests/{access_request})
+	GetAccessRequest(ctx context.Context, request GetAccessRequestRequestObject) (GetAccessRequestResponseObject, error)
+
+	// (POST /access-requests/{access_request}/approve)
+	ApproveAccessRequest(ctx context.Context, request ApproveAccessRequestRequestObject) (ApproveAccessRequestResponseObject, error)
+
+	// (POST /access-requests/{access_request}/cancel)
+	CancelAccessRequest(ctx context.Context, request CancelAccessRequestRequestObject) (CancelAccessRequestResponseObject, error)
+
+	// (POST /access-requests/{access_request}/deny)
+	DenyAccessRequest(ctx context.Context, request DenyAccessRequestRequestObject) (DenyAccessRequestResponseObject, error)
+
+	// (POST /access-requests/{access_request}/review)
+	ReviewAccessRequest(ctx context.Context, request ReviewAccessRequestRequestObject) (ReviewAccessRequestResponseObject, error)
+
+	// (GET /access-rules)
+	GetAccessRules(ctx context.Context, request GetAccessRulesRequestObject) (GetAccessRulesResponseObject, error)
+
+	// (GET /alerts)
+	ListAlerts(ctx context.Context, request ListAlertsRequestObject) (ListAlertsResponseObject, error)
+
+	// (POST /alerts/acknowledge)
+	AcknowledgeAlerts(ctx context.Context, request AcknowledgeAlertsRequestObject) (AcknowledgeAlertsResponseObject, error)
+
+	// (GET /alerts/{alert})
+	GetAlert(ctx context.Context, request GetAlertRequestObject) (GetAlertResponseObject, error)
+
+	// (GET /audit/access)
+	ListAccess(ctx context.Context, request ListAccessRequestObject) (ListAccessResponseObject, error)
+
+	// (GET /audit/checkpoint)
+	GetAuditCheckpoint(ctx context.Context, request GetAuditCheckpointRequestObject) (GetAuditCheckpointResponseObject, error)
+
+	// (GET /audit/entries)
+	ListAuditEntries(ctx context.Context, request ListAuditEntriesRequestObject) (ListAuditEntriesResponseObject, error)
+
+	// (GET /audit/entries/{index}/proof)
+	GetAuditProof(ctx context.Context, request GetAuditProofRequestObject) (GetAuditProofResponseObject, error)
+
+	// (GET /audit/verify)
+	GetAuditVerification(ctx context.Context, request GetAuditVerificationRequestObject) (GetAuditVerificationResponseObject, error)
+
+	// (POST /audit/verify)
+	VerifyAuditLog(ctx context.Context, request VerifyAuditLogRequestObject) (VerifyAuditLogResponseObject, error)
+
+	// (GET /credential-providers)
+	ListCredentialProviders(ctx context.Context, request ListCredentialProvidersRequestObject) (ListCredentialProvidersResponseObject, error)
+
+	// (POST /detection/check)
+	CheckDetectionRule(ctx context.Context, request CheckDetectionRuleRequestObject) (CheckDetectionRuleResponseObject, error)
+
+	// (POST /detection/dry-run)
+	DryRunDetection(ctx context.Context, request DryRunDetectionRequestObject) (DryRunDetectionResponseObject, error)
+
+	// (DELETE /detection/lists/{list})
+	DeleteDetectionList(ctx context.Context, request DeleteDetectionListRequestObject) (DeleteDetectionListResponseObject, error)
+
+	// (PUT /detection/lists/{list})
+	SetDetectionList(ctx context.Context, request SetDetectionListRequestObject) (SetDetectionListResponseObject, error)
+
+	// (GET /detection/rules)
+	ListDetectionRules(ctx context.Context, request ListDetectionRulesRequestObject) (ListDetectionRulesResponseObject, error)
+
+	// (POST /detection/rules)
+	CreateDetectionRule(ctx context.Context, request CreateDetectionRuleRequestObject) (CreateDetectionRuleResponseObject, error)
+
+	// (DELETE /detection/rules/{rule})
+	DeleteDetectionRule(ctx context.Context, request DeleteDetectionRuleRequestObject) (DeleteDetectionRuleResponseObject, error)
+
+	// (GET /detection/rules/{rule})
+	GetDetectionRule(ctx context.Context, request GetDetectionRuleRequestObject) (GetDetectionRuleResponseObject, error)
+
+	// (PUT /detection/rules/{rule})
+	UpdateDetectionRule(ctx context.Context, request UpdateDetectionRuleRequestObject) (UpdateDetectionRuleResponseObject, error)
+
+	// (GET /detection/rules/{rule}/versions)
+	ListDetectionRuleVersions(ctx context.Context, request ListDetectionRuleVersionsRequestObject) (ListDetectionRuleVersionsResponseObject, error)
+
+	// (GET /groups)
+	ListGroups(ctx context.Context, request ListGroupsRequestObject) (ListGroupsResponseObject, error)
+
+	// (POST /groups)
+	CreateGroup(ctx context.Context, request CreateGroupRequestObject) (CreateGroupResponseObject, error)
+
+	// (DELETE /groups/{group})
+	DeleteGroup(ctx context.Context, request DeleteGroupRequestObject) (DeleteGroupResponseObject, error)
+
+	// (GET /groups/{group})
+	GetGroup(ctx context.Context, request GetGroupRequestObject) (GetGroupResponseObject, error)
+
+	// (PATCH /groups/{group})
+	UpdateGroup(ctx context.Context, request UpdateGroupRequestObject) (UpdateGroupResponseObject, error)
+
+	// (DELETE /groups/{group}/members/{user})
+	RemoveMember(ctx context.Context, request RemoveMemberRequestObject) (RemoveMemberResponseObject, error)
+
+	// (PUT /groups/{group}/members/{user})
+	AddMember(ctx context.Context, request AddMemberRequestObject) (AddMemberResponseObject, error)
+
+	// (POST /import-targets)
+	ImportTargets(ctx context.Context, request ImportTargetsRequestObject) (ImportTargetsResponseObject, error)
 
 	// (GET /me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 
+	// (GET /me/factors)
+	GetMyFactors(ctx context.Context, request GetMyFactorsRequestObject) (GetMyFactorsResponseObject, error)
+
+	// (POST /me/factors/passkeys)
+	AddMyPasskey(ctx context.Context, request AddMyPasskeyRequestObject) (AddMyPasskeyResponseObject, error)
+
+	// (POST /me/factors/passkeys/options)
+	BeginMyPasskey(ctx context.Context, request BeginMyPasskeyRequestObject) (BeginMyPasskeyResponseObject, error)
+
+	// (DELETE /me/factors/passkeys/{passkey})
+	DeleteMyPasskey(ctx context.Context, request DeleteMyPasskeyRequestObject) (DeleteMyPasskeyResponseObject, error)
+
+	// (PATCH /me/factors/passkeys/{passkey})
+	RenameMyPasskey(ctx context.Context, request RenameMyPasskeyRequestObject) (RenameMyPasskeyResponseObject, error)
+
+	// (POST /me/factors/recovery-codes)
+	NewRecoveryCodes(ctx context.Context, request NewRecoveryCodesRequestObject) (NewRecoveryCodesResponseObject, error)
+
+	// (DELETE /me/factors/totp)
+	DeleteMyTOTP(ctx context.Context, request DeleteMyTOTPRequestObject) (DeleteMyTOTPResponseObject, error)
+
+	// (POST /me/factors/totp)
+	BeginMyTOTP(ctx context.Context, request BeginMyTOTPRequestObject) (BeginMyTOTPResponseObject, error)
+
+	// (POST /me/factors/totp/confirm)
+	ConfirmMyTOTP(ctx context.Context, request ConfirmMyTOTPRequestObject) (ConfirmMyTOTPResponseObject, error)
+
+	// (POST /me/password)
+	ChangeMyPassword(ctx context.Context, request ChangeMyPasswordRequestObject) (ChangeMyPasswordResponseObject, error)
+
+	// (PATCH /me/profile)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+
+	// (DELETE /me/sign-ins)
+	RevokeMyOtherSignIns(ctx context.Context, request RevokeMyOtherSignInsRequestObject) (RevokeMyOtherSignInsResponseObject, error)
+
+	// (GET /me/sign-ins)
+	ListMySignIns(ctx context.Context, request ListMySignInsRequestObject) (ListMySignInsResponseObject, error)
+
+	// (DELETE /me/sign-ins/{sign_in})
+	RevokeMySignIn(ctx context.Context, request RevokeMySignInRequestObject) (RevokeMySignInResponseObject, error)
+
+	// (POST /me/step-up)
+	StepUp(ctx context.Context, request StepUpRequestObject) (StepUpResponseObject, error)
+
+	// (POST /me/step-up/options)
+	StepUpOptions(ctx context.Context, request StepUpOptionsRequestObject) (StepUpOptionsResponseObject, error)
+
+	// (GET /me/tokens)
+	ListMyTokens(ctx context.Context, request ListMyTokensRequestObject) (ListMyTokensResponseObject, error)
+
+	// (POST /me/tokens)
+	CreateToken(ctx context.Context, request CreateTokenRequestObject) (CreateTokenResponseObject, error)
+
+	// (DELETE /me/tokens/{token})
+	RevokeMyToken(ctx context.Context, request RevokeMyTokenRequestObject) (RevokeMyTokenResponseObject, error)
+
+	// (GET /native-client)
+	GetNativeClient(ctx context.Context, request GetNativeClientRequestObject) (GetNativeClientResponseObject, error)
+
+	// (POST /native-sign-ins/decide)
+	DecideNativeSignIn(ctx context.Context, request DecideNativeSignInRequestObject) (DecideNativeSignInResponseObject, error)
+
+	// (POST /native-sign-ins/look)
+	LookAtNativeSignIn(ctx context.Context, request LookAtNativeSignInRequestObject) (LookAtNativeSignInResponseObject, error)
+
+	// (POST /native-tickets)
+	CreateNativeTicket(ctx context.Context, request CreateNativeTicketRequestObject) (CreateNativeTicketResponseObject, error)
+
+	// (GET /notifications)
+	ListNotifications(ctx context.Context, request ListNotificationsRequestObject) (ListNotificationsResponseObject, error)
+
+	// (POST /notifications/read)
+	ReadNotifications(ctx context.Context, request ReadNotificationsRequestObject) (ReadNotificationsResponseObject, error)
+
+	// (GET /notifications/settings)
+	GetNotificationSettings(ctx context.Context, request GetNotificationSettingsRequestObject) (GetNotificationSettingsResponseObject, error)
+
+	// (PUT /notifications/settings)
+	SetNotificationSettings(ctx context.Context, request SetNotificationSettingsRequestObject) (SetNotificationSettingsResponseObject, error)
+
+	// (GET /notifications/stream)
+	StreamNotifications(ctx context.Context, request StreamNotificationsRequestObject) (StreamNotificationsResponseObject, error)
+
+	// (GET /openapi.json)
+	GetOpenAPI(ctx context.Context, request GetOpenAPIRequestObject) (GetOpenAPIResponseObject, error)
+
+	// (GET /policies)
+	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
+
+	// (POST /policies)
+	CreatePolicy(ctx context.Context, request CreatePolicyRequestObject) (CreatePolicyResponseObject, error)
+
+	// (DELETE /policies/{policy})
+	DeletePolicy(ctx context.Context, request DeletePolicyRequestObject) (DeletePolicyResponseObject, error)
+
+	// (GET /policies/{policy})
+	GetPolicy(ctx context.Context, request GetPolicyRequestObject) (GetPolicyResponseObject, error)
+
+	// (PUT /policies/{policy})
+	UpdatePolicy(ctx context.Context, request UpdatePolicyRequestObject) (UpdatePolicyResponseObject, error)
+
+	// (GET /policies/{policy}/versions)
+	ListPolicyVersions(ctx context.Context, request ListPolicyVersionsRequestObject) (ListPolicyVersionsResponseObject, error)
+
+	// (POST /policy-check)
+	CheckPolicy(ctx context.Context, request CheckPolicyRequestObject) (CheckPolicyResponseObject, error)
+
+	// (POST /policy-explain)
+	ExplainPolicy(ctx context.Context, request ExplainPolicyRequestObject) (ExplainPolicyResponseObject, error)
+
+	// (GET /policy-schema)
+	GetPolicySchema(ctx context.Context, request GetPolicySchemaRequestObject) (GetPolicySchemaResponseObject, error)
+
 	// (GET /recordings)
 	ListRecordings(ctx context.Context, request ListRecordingsRequestObject) (ListRecordingsResponseObject, error)
+
+	// (GET /recordings/search)
+	SearchRecordings(ctx context.Context, request SearchRecordingsRequestObject) (SearchRecordingsResponseObject, error)
 
 	// (GET /recordings/{session})
 	GetRecording(ctx context.Context, request GetRecordingRequestObject) (GetRecordingResponseObject, error)
@@ -2066,14 +15465,65 @@ type StrictServerInterface interface {
 	// (GET /recordings/{session}/events)
 	ListRecordingEvents(ctx context.Context, request ListRecordingEventsRequestObject) (ListRecordingEventsResponseObject, error)
 
-	// (GET /recordings/{session}/export)
-	ExportRecording(ctx context.Context, request ExportRecordingRequestObject) (ExportRecordingResponseObject, error)
+	// (GET /recordings/{session}/exports)
+	ListExports(ctx context.Context, request ListExportsRequestObject) (ListExportsResponseObject, error)
+
+	// (POST /recordings/{session}/exports)
+	CreateExport(ctx context.Context, request CreateExportRequestObject) (CreateExportResponseObject, error)
+
+	// (DELETE /recordings/{session}/exports/{export})
+	CancelExport(ctx context.Context, request CancelExportRequestObject) (CancelExportResponseObject, error)
+
+	// (GET /recordings/{session}/exports/{export})
+	GetExport(ctx context.Context, request GetExportRequestObject) (GetExportResponseObject, error)
+
+	// (GET /recordings/{session}/exports/{export}/file)
+	DownloadExport(ctx context.Context, request DownloadExportRequestObject) (DownloadExportResponseObject, error)
+
+	// (POST /recordings/{session}/exports/{export}/link)
+	LinkExport(ctx context.Context, request LinkExportRequestObject) (LinkExportResponseObject, error)
 
 	// (GET /recordings/{session}/files/{file})
 	GetRecordingFile(ctx context.Context, request GetRecordingFileRequestObject) (GetRecordingFileResponseObject, error)
 
+	// (PUT /recordings/{session}/hold)
+	HoldRecording(ctx context.Context, request HoldRecordingRequestObject) (HoldRecordingResponseObject, error)
+
+	// (POST /recordings/{session}/hold/release)
+	ReleaseRecording(ctx context.Context, request ReleaseRecordingRequestObject) (ReleaseRecordingResponseObject, error)
+
 	// (GET /recordings/{session}/index)
 	GetRecordingIndex(ctx context.Context, request GetRecordingIndexRequestObject) (GetRecordingIndexResponseObject, error)
+
+	// (GET /recordings/{session}/notes)
+	ListRecordingNotes(ctx context.Context, request ListRecordingNotesRequestObject) (ListRecordingNotesResponseObject, error)
+
+	// (POST /recordings/{session}/notes)
+	CreateRecordingNote(ctx context.Context, request CreateRecordingNoteRequestObject) (CreateRecordingNoteResponseObject, error)
+
+	// (DELETE /recordings/{session}/notes/{note})
+	DeleteRecordingNote(ctx context.Context, request DeleteRecordingNoteRequestObject) (DeleteRecordingNoteResponseObject, error)
+
+	// (PATCH /recordings/{session}/notes/{note})
+	UpdateRecordingNote(ctx context.Context, request UpdateRecordingNoteRequestObject) (UpdateRecordingNoteResponseObject, error)
+
+	// (GET /recordings/{session}/review)
+	GetRecordingReview(ctx context.Context, request GetRecordingReviewRequestObject) (GetRecordingReviewResponseObject, error)
+
+	// (PUT /recordings/{session}/review)
+	SetRecordingReview(ctx context.Context, request SetRecordingReviewRequestObject) (SetRecordingReviewResponseObject, error)
+
+	// (GET /recordings/{session}/search)
+	SearchRecording(ctx context.Context, request SearchRecordingRequestObject) (SearchRecordingResponseObject, error)
+
+	// (POST /recordings/{session}/shred)
+	ShredRecording(ctx context.Context, request ShredRecordingRequestObject) (ShredRecordingResponseObject, error)
+
+	// (GET /recordings/{session}/thumbnail)
+	GetRecordingThumbnail(ctx context.Context, request GetRecordingThumbnailRequestObject) (GetRecordingThumbnailResponseObject, error)
+
+	// (GET /recordings/{session}/timeline)
+	GetRecordingTimeline(ctx context.Context, request GetRecordingTimelineRequestObject) (GetRecordingTimelineResponseObject, error)
 
 	// (POST /recordings/{session}/verify)
 	VerifyRecording(ctx context.Context, request VerifyRecordingRequestObject) (VerifyRecordingResponseObject, error)
@@ -2087,11 +15537,32 @@ type StrictServerInterface interface {
 	// (GET /sessions/{session})
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
 
+	// (POST /sessions/{session}/answer)
+	AnswerQuestion(ctx context.Context, request AnswerQuestionRequestObject) (AnswerQuestionResponseObject, error)
+
+	// (DELETE /sessions/{session}/control)
+	ReleaseControl(ctx context.Context, request ReleaseControlRequestObject) (ReleaseControlResponseObject, error)
+
+	// (PUT /sessions/{session}/control)
+	TakeControl(ctx context.Context, request TakeControlRequestObject) (TakeControlResponseObject, error)
+
+	// (POST /sessions/{session}/freeze)
+	FreezeSession(ctx context.Context, request FreezeSessionRequestObject) (FreezeSessionResponseObject, error)
+
 	// (GET /sessions/{session}/ice-servers)
 	ListICEServers(ctx context.Context, request ListICEServersRequestObject) (ListICEServersResponseObject, error)
 
+	// (POST /sessions/{session}/messages)
+	SendMessage(ctx context.Context, request SendMessageRequestObject) (SendMessageResponseObject, error)
+
+	// (POST /sessions/{session}/resume)
+	ResumeSession(ctx context.Context, request ResumeSessionRequestObject) (ResumeSessionResponseObject, error)
+
 	// (POST /sessions/{session}/terminate)
 	TerminateSession(ctx context.Context, request TerminateSessionRequestObject) (TerminateSessionResponseObject, error)
+
+	// (GET /sessions/{session}/thumbnail)
+	GetSessionThumbnail(ctx context.Context, request GetSessionThumbnailRequestObject) (GetSessionThumbnailResponseObject, error)
 
 	// (POST /sessions/{session}/whep)
 	OfferViewer(ctx context.Context, request OfferViewerRequestObject) (OfferViewerResponseObject, error)
@@ -2102,17 +15573,125 @@ type StrictServerInterface interface {
 	// (PATCH /sessions/{session}/whep/{viewer})
 	TrickleViewer(ctx context.Context, request TrickleViewerRequestObject) (TrickleViewerResponseObject, error)
 
+	// (GET /setup)
+	GetSetup(ctx context.Context, request GetSetupRequestObject) (GetSetupResponseObject, error)
+
+	// (POST /setup)
+	SetUp(ctx context.Context, request SetUpRequestObject) (SetUpResponseObject, error)
+
+	// (GET /sign-in)
+	GetSignIn(ctx context.Context, request GetSignInRequestObject) (GetSignInResponseObject, error)
+
 	// (POST /sign-in)
 	SignIn(ctx context.Context, request SignInRequestObject) (SignInResponseObject, error)
+
+	// (POST /sign-in/enrol/passkey)
+	SignInEnrolPasskey(ctx context.Context, request SignInEnrolPasskeyRequestObject) (SignInEnrolPasskeyResponseObject, error)
+
+	// (POST /sign-in/enrol/passkey/options)
+	BeginEnrolPasskey(ctx context.Context, request BeginEnrolPasskeyRequestObject) (BeginEnrolPasskeyResponseObject, error)
+
+	// (POST /sign-in/enrol/totp)
+	BeginEnrolTOTP(ctx context.Context, request BeginEnrolTOTPRequestObject) (BeginEnrolTOTPResponseObject, error)
+
+	// (POST /sign-in/enrol/totp/confirm)
+	SignInEnrolTOTP(ctx context.Context, request SignInEnrolTOTPRequestObject) (SignInEnrolTOTPResponseObject, error)
+
+	// (GET /sign-in/oidc/{provider})
+	SignInProvider(ctx context.Context, request SignInProviderRequestObject) (SignInProviderResponseObject, error)
+
+	// (GET /sign-in/oidc/{provider}/callback)
+	SignInProviderCallback(ctx context.Context, request SignInProviderCallbackRequestObject) (SignInProviderCallbackResponseObject, error)
+
+	// (POST /sign-in/passkey)
+	SignInPasskey(ctx context.Context, request SignInPasskeyRequestObject) (SignInPasskeyResponseObject, error)
+
+	// (POST /sign-in/passkey/options)
+	SignInPasskeyOptions(ctx context.Context, request SignInPasskeyOptionsRequestObject) (SignInPasskeyOptionsResponseObject, error)
+
+	// (DELETE /sign-in/pending)
+	ForgetPendingSignIn(ctx context.Context, request ForgetPendingSignInRequestObject) (ForgetPendingSignInResponseObject, error)
+
+	// (POST /sign-in/recovery)
+	SignInRecovery(ctx context.Context, request SignInRecoveryRequestObject) (SignInRecoveryResponseObject, error)
+
+	// (POST /sign-in/totp)
+	SignInTOTP(ctx context.Context, request SignInTOTPRequestObject) (SignInTOTPResponseObject, error)
 
 	// (POST /sign-out)
 	SignOut(ctx context.Context, request SignOutRequestObject) (SignOutResponseObject, error)
 
+	// (GET /system/health)
+	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
+
 	// (GET /targets)
 	ListTargets(ctx context.Context, request ListTargetsRequestObject) (ListTargetsResponseObject, error)
 
+	// (POST /targets)
+	CreateTarget(ctx context.Context, request CreateTargetRequestObject) (CreateTargetResponseObject, error)
+
+	// (DELETE /targets/{target})
+	DeleteTarget(ctx context.Context, request DeleteTargetRequestObject) (DeleteTargetResponseObject, error)
+
+	// (GET /targets/{target})
+	GetTarget(ctx context.Context, request GetTargetRequestObject) (GetTargetResponseObject, error)
+
+	// (PUT /targets/{target})
+	UpdateTarget(ctx context.Context, request UpdateTargetRequestObject) (UpdateTargetResponseObject, error)
+
+	// (POST /targets/{target}/accounts)
+	CreateAccount(ctx context.Context, request CreateAccountRequestObject) (CreateAccountResponseObject, error)
+
+	// (DELETE /targets/{target}/accounts/{account})
+	DeleteAccount(ctx context.Context, request DeleteAccountRequestObject) (DeleteAccountResponseObject, error)
+
+	// (PUT /targets/{target}/accounts/{account})
+	UpdateAccount(ctx context.Context, request UpdateAccountRequestObject) (UpdateAccountResponseObject, error)
+
+	// (PUT /targets/{target}/accounts/{account}/credential)
+	SetCredential(ctx context.Context, request SetCredentialRequestObject) (SetCredentialResponseObject, error)
+
 	// (DELETE /targets/{target}/certificate)
 	ForgetCertificate(ctx context.Context, request ForgetCertificateRequestObject) (ForgetCertificateResponseObject, error)
+
+	// (GET /users)
+	ListUsers(ctx context.Context, request ListUsersRequestObject) (ListUsersResponseObject, error)
+
+	// (POST /users)
+	CreateUser(ctx context.Context, request CreateUserRequestObject) (CreateUserResponseObject, error)
+
+	// (DELETE /users/{user})
+	DeleteUser(ctx context.Context, request DeleteUserRequestObject) (DeleteUserResponseObject, error)
+
+	// (GET /users/{user})
+	GetUser(ctx context.Context, request GetUserRequestObject) (GetUserResponseObject, error)
+
+	// (PATCH /users/{user})
+	UpdateUser(ctx context.Context, request UpdateUserRequestObject) (UpdateUserResponseObject, error)
+
+	// (DELETE /users/{user}/factors)
+	ResetFactors(ctx context.Context, request ResetFactorsRequestObject) (ResetFactorsResponseObject, error)
+
+	// (POST /users/{user}/reset-password)
+	ResetPassword(ctx context.Context, request ResetPasswordRequestObject) (ResetPasswordResponseObject, error)
+
+	// (DELETE /users/{user}/sign-ins)
+	RevokeSignIns(ctx context.Context, request RevokeSignInsRequestObject) (RevokeSignInsResponseObject, error)
+
+	// (GET /users/{user}/sign-ins)
+	ListSignIns(ctx context.Context, request ListSignInsRequestObject) (ListSignInsResponseObject, error)
+
+	// (DELETE /users/{user}/sign-ins/{sign_in})
+	RevokeSignIn(ctx context.Context, request RevokeSignInRequestObject) (RevokeSignInResponseObject, error)
+
+	// (GET /users/{user}/tokens)
+	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
+
+	// (DELETE /users/{user}/tokens/{token})
+	RevokeToken(ctx context.Context, request RevokeTokenRequestObject) (RevokeTokenResponseObject, error)
+
+	// (POST /users/{user}/unlock)
+	UnlockUser(ctx context.Context, request UnlockUserRequestObject) (UnlockUserResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -2172,6 +15751,1287 @@ type strictHandler struct {
 	options     StrictGinServerOptions
 }
 
+// ListAccessGrants operation middleware
+func (sh *strictHandler) ListAccessGrants(ctx *gin.Context, params ListAccessGrantsParams) {
+	var request ListAccessGrantsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessGrants(ctx, request.(ListAccessGrantsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessGrants")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessGrantsResponseObject); ok {
+		if err := validResponse.VisitListAccessGrantsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndAccessGrant operation middleware
+func (sh *strictHandler) EndAccessGrant(ctx *gin.Context, accessGrantParameter AccessGrantParameter) {
+	var request EndAccessGrantRequestObject
+
+	request.AccessGrantParameter = accessGrantParameter
+
+	var body EndAccessGrantJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndAccessGrant(ctx, request.(EndAccessGrantRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndAccessGrant")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndAccessGrantResponseObject); ok {
+		if err := validResponse.VisitEndAccessGrantResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccessRequests operation middleware
+func (sh *strictHandler) ListAccessRequests(ctx *gin.Context, params ListAccessRequestsParams) {
+	var request ListAccessRequestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessRequests(ctx, request.(ListAccessRequestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessRequests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessRequestsResponseObject); ok {
+		if err := validResponse.VisitListAccessRequestsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccessRequest operation middleware
+func (sh *strictHandler) CreateAccessRequest(ctx *gin.Context) {
+	var request CreateAccessRequestRequestObject
+
+	var body CreateAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessRequest(ctx, request.(CreateAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccessRequestResponseObject); ok {
+		if err := validResponse.VisitCreateAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BreakGlass operation middleware
+func (sh *strictHandler) BreakGlass(ctx *gin.Context) {
+	var request BreakGlassRequestObject
+
+	var body BreakGlassJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BreakGlass(ctx, request.(BreakGlassRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BreakGlass")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BreakGlassResponseObject); ok {
+		if err := validResponse.VisitBreakGlassResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccessRequest operation middleware
+func (sh *strictHandler) GetAccessRequest(ctx *gin.Context, accessRequestParameter AccessRequestParameter) {
+	var request GetAccessRequestRequestObject
+
+	request.AccessRequestParameter = accessRequestParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessRequest(ctx, request.(GetAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccessRequestResponseObject); ok {
+		if err := validResponse.VisitGetAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveAccessRequest operation middleware
+func (sh *strictHandler) ApproveAccessRequest(ctx *gin.Context, accessRequestParameter AccessRequestParameter) {
+	var request ApproveAccessRequestRequestObject
+
+	request.AccessRequestParameter = accessRequestParameter
+
+	var body ApproveAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveAccessRequest(ctx, request.(ApproveAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveAccessRequestResponseObject); ok {
+		if err := validResponse.VisitApproveAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelAccessRequest operation middleware
+func (sh *strictHandler) CancelAccessRequest(ctx *gin.Context, accessRequestParameter AccessRequestParameter) {
+	var request CancelAccessRequestRequestObject
+
+	request.AccessRequestParameter = accessRequestParameter
+
+	var body CancelAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelAccessRequest(ctx, request.(CancelAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelAccessRequestResponseObject); ok {
+		if err := validResponse.VisitCancelAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DenyAccessRequest operation middleware
+func (sh *strictHandler) DenyAccessRequest(ctx *gin.Context, accessRequestParameter AccessRequestParameter) {
+	var request DenyAccessRequestRequestObject
+
+	request.AccessRequestParameter = accessRequestParameter
+
+	var body DenyAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DenyAccessRequest(ctx, request.(DenyAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DenyAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DenyAccessRequestResponseObject); ok {
+		if err := validResponse.VisitDenyAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReviewAccessRequest operation middleware
+func (sh *strictHandler) ReviewAccessRequest(ctx *gin.Context, accessRequestParameter AccessRequestParameter) {
+	var request ReviewAccessRequestRequestObject
+
+	request.AccessRequestParameter = accessRequestParameter
+
+	var body ReviewAccessRequestJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReviewAccessRequest(ctx, request.(ReviewAccessRequestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReviewAccessRequest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReviewAccessRequestResponseObject); ok {
+		if err := validResponse.VisitReviewAccessRequestResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAccessRules operation middleware
+func (sh *strictHandler) GetAccessRules(ctx *gin.Context, params GetAccessRulesParams) {
+	var request GetAccessRulesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAccessRules(ctx, request.(GetAccessRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAccessRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAccessRulesResponseObject); ok {
+		if err := validResponse.VisitGetAccessRulesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAlerts operation middleware
+func (sh *strictHandler) ListAlerts(ctx *gin.Context, params ListAlertsParams) {
+	var request ListAlertsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlerts(ctx, request.(ListAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlerts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAlertsResponseObject); ok {
+		if err := validResponse.VisitListAlertsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AcknowledgeAlerts operation middleware
+func (sh *strictHandler) AcknowledgeAlerts(ctx *gin.Context) {
+	var request AcknowledgeAlertsRequestObject
+
+	var body AcknowledgeAlertsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeAlerts(ctx, request.(AcknowledgeAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeAlerts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AcknowledgeAlertsResponseObject); ok {
+		if err := validResponse.VisitAcknowledgeAlertsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAlert operation middleware
+func (sh *strictHandler) GetAlert(ctx *gin.Context, alertParameter string) {
+	var request GetAlertRequestObject
+
+	request.AlertParameter = alertParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAlert(ctx, request.(GetAlertRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAlert")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAlertResponseObject); ok {
+		if err := validResponse.VisitGetAlertResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAccess operation middleware
+func (sh *strictHandler) ListAccess(ctx *gin.Context, params ListAccessParams) {
+	var request ListAccessRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccess(ctx, request.(ListAccessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccess")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAccessResponseObject); ok {
+		if err := validResponse.VisitListAccessResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAuditCheckpoint operation middleware
+func (sh *strictHandler) GetAuditCheckpoint(ctx *gin.Context) {
+	var request GetAuditCheckpointRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditCheckpoint(ctx, request.(GetAuditCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAuditCheckpointResponseObject); ok {
+		if err := validResponse.VisitGetAuditCheckpointResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAuditEntries operation middleware
+func (sh *strictHandler) ListAuditEntries(ctx *gin.Context, params ListAuditEntriesParams) {
+	var request ListAuditEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAuditEntries(ctx, request.(ListAuditEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAuditEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAuditEntriesResponseObject); ok {
+		if err := validResponse.VisitListAuditEntriesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAuditProof operation middleware
+func (sh *strictHandler) GetAuditProof(ctx *gin.Context, index int64) {
+	var request GetAuditProofRequestObject
+
+	request.Index = index
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditProof(ctx, request.(GetAuditProofRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditProof")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAuditProofResponseObject); ok {
+		if err := validResponse.VisitGetAuditProofResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAuditVerification operation middleware
+func (sh *strictHandler) GetAuditVerification(ctx *gin.Context) {
+	var request GetAuditVerificationRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAuditVerification(ctx, request.(GetAuditVerificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAuditVerification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAuditVerificationResponseObject); ok {
+		if err := validResponse.VisitGetAuditVerificationResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyAuditLog operation middleware
+func (sh *strictHandler) VerifyAuditLog(ctx *gin.Context) {
+	var request VerifyAuditLogRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuditLog(ctx, request.(VerifyAuditLogRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuditLog")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(VerifyAuditLogResponseObject); ok {
+		if err := validResponse.VisitVerifyAuditLogResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListCredentialProviders operation middleware
+func (sh *strictHandler) ListCredentialProviders(ctx *gin.Context) {
+	var request ListCredentialProvidersRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCredentialProviders(ctx, request.(ListCredentialProvidersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCredentialProviders")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListCredentialProvidersResponseObject); ok {
+		if err := validResponse.VisitListCredentialProvidersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CheckDetectionRule operation middleware
+func (sh *strictHandler) CheckDetectionRule(ctx *gin.Context) {
+	var request CheckDetectionRuleRequestObject
+
+	var body CheckDetectionRuleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckDetectionRule(ctx, request.(CheckDetectionRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckDetectionRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CheckDetectionRuleResponseObject); ok {
+		if err := validResponse.VisitCheckDetectionRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DryRunDetection operation middleware
+func (sh *strictHandler) DryRunDetection(ctx *gin.Context) {
+	var request DryRunDetectionRequestObject
+
+	var body DryRunDetectionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DryRunDetection(ctx, request.(DryRunDetectionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DryRunDetection")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DryRunDetectionResponseObject); ok {
+		if err := validResponse.VisitDryRunDetectionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDetectionList operation middleware
+func (sh *strictHandler) DeleteDetectionList(ctx *gin.Context, listParameter string, params DeleteDetectionListParams) {
+	var request DeleteDetectionListRequestObject
+
+	request.ListParameter = listParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDetectionList(ctx, request.(DeleteDetectionListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDetectionList")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDetectionListResponseObject); ok {
+		if err := validResponse.VisitDeleteDetectionListResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetDetectionList operation middleware
+func (sh *strictHandler) SetDetectionList(ctx *gin.Context, listParameter string) {
+	var request SetDetectionListRequestObject
+
+	request.ListParameter = listParameter
+
+	var body SetDetectionListJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetDetectionList(ctx, request.(SetDetectionListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetDetectionList")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetDetectionListResponseObject); ok {
+		if err := validResponse.VisitSetDetectionListResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDetectionRules operation middleware
+func (sh *strictHandler) ListDetectionRules(ctx *gin.Context) {
+	var request ListDetectionRulesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDetectionRules(ctx, request.(ListDetectionRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDetectionRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDetectionRulesResponseObject); ok {
+		if err := validResponse.VisitListDetectionRulesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateDetectionRule operation middleware
+func (sh *strictHandler) CreateDetectionRule(ctx *gin.Context) {
+	var request CreateDetectionRuleRequestObject
+
+	var body CreateDetectionRuleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDetectionRule(ctx, request.(CreateDetectionRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDetectionRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateDetectionRuleResponseObject); ok {
+		if err := validResponse.VisitCreateDetectionRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteDetectionRule operation middleware
+func (sh *strictHandler) DeleteDetectionRule(ctx *gin.Context, ruleParameter RuleParameter, params DeleteDetectionRuleParams) {
+	var request DeleteDetectionRuleRequestObject
+
+	request.RuleParameter = ruleParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteDetectionRule(ctx, request.(DeleteDetectionRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteDetectionRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteDetectionRuleResponseObject); ok {
+		if err := validResponse.VisitDeleteDetectionRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDetectionRule operation middleware
+func (sh *strictHandler) GetDetectionRule(ctx *gin.Context, ruleParameter RuleParameter) {
+	var request GetDetectionRuleRequestObject
+
+	request.RuleParameter = ruleParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDetectionRule(ctx, request.(GetDetectionRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDetectionRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetDetectionRuleResponseObject); ok {
+		if err := validResponse.VisitGetDetectionRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateDetectionRule operation middleware
+func (sh *strictHandler) UpdateDetectionRule(ctx *gin.Context, ruleParameter RuleParameter) {
+	var request UpdateDetectionRuleRequestObject
+
+	request.RuleParameter = ruleParameter
+
+	var body UpdateDetectionRuleJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDetectionRule(ctx, request.(UpdateDetectionRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDetectionRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateDetectionRuleResponseObject); ok {
+		if err := validResponse.VisitUpdateDetectionRuleResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListDetectionRuleVersions operation middleware
+func (sh *strictHandler) ListDetectionRuleVersions(ctx *gin.Context, ruleParameter RuleParameter, params ListDetectionRuleVersionsParams) {
+	var request ListDetectionRuleVersionsRequestObject
+
+	request.RuleParameter = ruleParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDetectionRuleVersions(ctx, request.(ListDetectionRuleVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDetectionRuleVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListDetectionRuleVersionsResponseObject); ok {
+		if err := validResponse.VisitListDetectionRuleVersionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListGroups operation middleware
+func (sh *strictHandler) ListGroups(ctx *gin.Context, params ListGroupsParams) {
+	var request ListGroupsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGroups(ctx, request.(ListGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListGroupsResponseObject); ok {
+		if err := validResponse.VisitListGroupsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateGroup operation middleware
+func (sh *strictHandler) CreateGroup(ctx *gin.Context) {
+	var request CreateGroupRequestObject
+
+	var body CreateGroupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateGroup(ctx, request.(CreateGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateGroupResponseObject); ok {
+		if err := validResponse.VisitCreateGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteGroup operation middleware
+func (sh *strictHandler) DeleteGroup(ctx *gin.Context, groupParameter GroupParameter) {
+	var request DeleteGroupRequestObject
+
+	request.GroupParameter = groupParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteGroup(ctx, request.(DeleteGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteGroupResponseObject); ok {
+		if err := validResponse.VisitDeleteGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetGroup operation middleware
+func (sh *strictHandler) GetGroup(ctx *gin.Context, groupParameter GroupParameter) {
+	var request GetGroupRequestObject
+
+	request.GroupParameter = groupParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGroup(ctx, request.(GetGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetGroupResponseObject); ok {
+		if err := validResponse.VisitGetGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateGroup operation middleware
+func (sh *strictHandler) UpdateGroup(ctx *gin.Context, groupParameter GroupParameter) {
+	var request UpdateGroupRequestObject
+
+	request.GroupParameter = groupParameter
+
+	var body UpdateGroupJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateGroup(ctx, request.(UpdateGroupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateGroup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateGroupResponseObject); ok {
+		if err := validResponse.VisitUpdateGroupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveMember operation middleware
+func (sh *strictHandler) RemoveMember(ctx *gin.Context, groupParameter GroupParameter, userParameter UserParameter) {
+	var request RemoveMemberRequestObject
+
+	request.GroupParameter = groupParameter
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMember(ctx, request.(RemoveMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RemoveMemberResponseObject); ok {
+		if err := validResponse.VisitRemoveMemberResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddMember operation middleware
+func (sh *strictHandler) AddMember(ctx *gin.Context, groupParameter GroupParameter, userParameter UserParameter) {
+	var request AddMemberRequestObject
+
+	request.GroupParameter = groupParameter
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddMember(ctx, request.(AddMemberRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddMember")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddMemberResponseObject); ok {
+		if err := validResponse.VisitAddMemberResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ImportTargets operation middleware
+func (sh *strictHandler) ImportTargets(ctx *gin.Context) {
+	var request ImportTargetsRequestObject
+
+	var body ImportTargetsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportTargets(ctx, request.(ImportTargetsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportTargets")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ImportTargetsResponseObject); ok {
+		if err := validResponse.VisitImportTargetsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx *gin.Context) {
 	var request GetMeRequestObject
@@ -2189,6 +17049,1226 @@ func (sh *strictHandler) GetMe(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		if err := validResponse.VisitGetMeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetMyFactors operation middleware
+func (sh *strictHandler) GetMyFactors(ctx *gin.Context) {
+	var request GetMyFactorsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMyFactors(ctx, request.(GetMyFactorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMyFactors")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetMyFactorsResponseObject); ok {
+		if err := validResponse.VisitGetMyFactorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddMyPasskey operation middleware
+func (sh *strictHandler) AddMyPasskey(ctx *gin.Context) {
+	var request AddMyPasskeyRequestObject
+
+	var body AddMyPasskeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddMyPasskey(ctx, request.(AddMyPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddMyPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddMyPasskeyResponseObject); ok {
+		if err := validResponse.VisitAddMyPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BeginMyPasskey operation middleware
+func (sh *strictHandler) BeginMyPasskey(ctx *gin.Context) {
+	var request BeginMyPasskeyRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginMyPasskey(ctx, request.(BeginMyPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginMyPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BeginMyPasskeyResponseObject); ok {
+		if err := validResponse.VisitBeginMyPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteMyPasskey operation middleware
+func (sh *strictHandler) DeleteMyPasskey(ctx *gin.Context, passkeyParameter string) {
+	var request DeleteMyPasskeyRequestObject
+
+	request.PasskeyParameter = passkeyParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMyPasskey(ctx, request.(DeleteMyPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMyPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteMyPasskeyResponseObject); ok {
+		if err := validResponse.VisitDeleteMyPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RenameMyPasskey operation middleware
+func (sh *strictHandler) RenameMyPasskey(ctx *gin.Context, passkeyParameter string) {
+	var request RenameMyPasskeyRequestObject
+
+	request.PasskeyParameter = passkeyParameter
+
+	var body RenameMyPasskeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameMyPasskey(ctx, request.(RenameMyPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameMyPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RenameMyPasskeyResponseObject); ok {
+		if err := validResponse.VisitRenameMyPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// NewRecoveryCodes operation middleware
+func (sh *strictHandler) NewRecoveryCodes(ctx *gin.Context) {
+	var request NewRecoveryCodesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.NewRecoveryCodes(ctx, request.(NewRecoveryCodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NewRecoveryCodes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(NewRecoveryCodesResponseObject); ok {
+		if err := validResponse.VisitNewRecoveryCodesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteMyTOTP operation middleware
+func (sh *strictHandler) DeleteMyTOTP(ctx *gin.Context) {
+	var request DeleteMyTOTPRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteMyTOTP(ctx, request.(DeleteMyTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteMyTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteMyTOTPResponseObject); ok {
+		if err := validResponse.VisitDeleteMyTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BeginMyTOTP operation middleware
+func (sh *strictHandler) BeginMyTOTP(ctx *gin.Context) {
+	var request BeginMyTOTPRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginMyTOTP(ctx, request.(BeginMyTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginMyTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BeginMyTOTPResponseObject); ok {
+		if err := validResponse.VisitBeginMyTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmMyTOTP operation middleware
+func (sh *strictHandler) ConfirmMyTOTP(ctx *gin.Context) {
+	var request ConfirmMyTOTPRequestObject
+
+	var body ConfirmMyTOTPJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmMyTOTP(ctx, request.(ConfirmMyTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmMyTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConfirmMyTOTPResponseObject); ok {
+		if err := validResponse.VisitConfirmMyTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChangeMyPassword operation middleware
+func (sh *strictHandler) ChangeMyPassword(ctx *gin.Context) {
+	var request ChangeMyPasswordRequestObject
+
+	var body ChangeMyPasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangeMyPassword(ctx, request.(ChangeMyPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangeMyPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangeMyPasswordResponseObject); ok {
+		if err := validResponse.VisitChangeMyPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx *gin.Context) {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx, request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		if err := validResponse.VisitUpdateMeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeMyOtherSignIns operation middleware
+func (sh *strictHandler) RevokeMyOtherSignIns(ctx *gin.Context) {
+	var request RevokeMyOtherSignInsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeMyOtherSignIns(ctx, request.(RevokeMyOtherSignInsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeMyOtherSignIns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeMyOtherSignInsResponseObject); ok {
+		if err := validResponse.VisitRevokeMyOtherSignInsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMySignIns operation middleware
+func (sh *strictHandler) ListMySignIns(ctx *gin.Context) {
+	var request ListMySignInsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMySignIns(ctx, request.(ListMySignInsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMySignIns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListMySignInsResponseObject); ok {
+		if err := validResponse.VisitListMySignInsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeMySignIn operation middleware
+func (sh *strictHandler) RevokeMySignIn(ctx *gin.Context, signInParameter SignInParameter) {
+	var request RevokeMySignInRequestObject
+
+	request.SignInParameter = signInParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeMySignIn(ctx, request.(RevokeMySignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeMySignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeMySignInResponseObject); ok {
+		if err := validResponse.VisitRevokeMySignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StepUp operation middleware
+func (sh *strictHandler) StepUp(ctx *gin.Context) {
+	var request StepUpRequestObject
+
+	var body StepUpJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StepUp(ctx, request.(StepUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StepUp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StepUpResponseObject); ok {
+		if err := validResponse.VisitStepUpResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StepUpOptions operation middleware
+func (sh *strictHandler) StepUpOptions(ctx *gin.Context) {
+	var request StepUpOptionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StepUpOptions(ctx, request.(StepUpOptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StepUpOptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StepUpOptionsResponseObject); ok {
+		if err := validResponse.VisitStepUpOptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListMyTokens operation middleware
+func (sh *strictHandler) ListMyTokens(ctx *gin.Context) {
+	var request ListMyTokensRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListMyTokens(ctx, request.(ListMyTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListMyTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListMyTokensResponseObject); ok {
+		if err := validResponse.VisitListMyTokensResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateToken operation middleware
+func (sh *strictHandler) CreateToken(ctx *gin.Context) {
+	var request CreateTokenRequestObject
+
+	var body CreateTokenJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateToken(ctx, request.(CreateTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateTokenResponseObject); ok {
+		if err := validResponse.VisitCreateTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeMyToken operation middleware
+func (sh *strictHandler) RevokeMyToken(ctx *gin.Context, tokenParameter TokenParameter) {
+	var request RevokeMyTokenRequestObject
+
+	request.TokenParameter = tokenParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeMyToken(ctx, request.(RevokeMyTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeMyToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeMyTokenResponseObject); ok {
+		if err := validResponse.VisitRevokeMyTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNativeClient operation middleware
+func (sh *strictHandler) GetNativeClient(ctx *gin.Context) {
+	var request GetNativeClientRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNativeClient(ctx, request.(GetNativeClientRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNativeClient")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNativeClientResponseObject); ok {
+		if err := validResponse.VisitGetNativeClientResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideNativeSignIn operation middleware
+func (sh *strictHandler) DecideNativeSignIn(ctx *gin.Context) {
+	var request DecideNativeSignInRequestObject
+
+	var body DecideNativeSignInJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideNativeSignIn(ctx, request.(DecideNativeSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideNativeSignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideNativeSignInResponseObject); ok {
+		if err := validResponse.VisitDecideNativeSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// LookAtNativeSignIn operation middleware
+func (sh *strictHandler) LookAtNativeSignIn(ctx *gin.Context) {
+	var request LookAtNativeSignInRequestObject
+
+	var body LookAtNativeSignInJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LookAtNativeSignIn(ctx, request.(LookAtNativeSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LookAtNativeSignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(LookAtNativeSignInResponseObject); ok {
+		if err := validResponse.VisitLookAtNativeSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateNativeTicket operation middleware
+func (sh *strictHandler) CreateNativeTicket(ctx *gin.Context) {
+	var request CreateNativeTicketRequestObject
+
+	var body CreateNativeTicketJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNativeTicket(ctx, request.(CreateNativeTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNativeTicket")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateNativeTicketResponseObject); ok {
+		if err := validResponse.VisitCreateNativeTicketResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListNotifications operation middleware
+func (sh *strictHandler) ListNotifications(ctx *gin.Context, params ListNotificationsParams) {
+	var request ListNotificationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNotifications(ctx, request.(ListNotificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNotifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListNotificationsResponseObject); ok {
+		if err := validResponse.VisitListNotificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReadNotifications operation middleware
+func (sh *strictHandler) ReadNotifications(ctx *gin.Context) {
+	var request ReadNotificationsRequestObject
+
+	var body ReadNotificationsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReadNotifications(ctx, request.(ReadNotificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReadNotifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReadNotificationsResponseObject); ok {
+		if err := validResponse.VisitReadNotificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNotificationSettings operation middleware
+func (sh *strictHandler) GetNotificationSettings(ctx *gin.Context) {
+	var request GetNotificationSettingsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNotificationSettings(ctx, request.(GetNotificationSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNotificationSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetNotificationSettingsResponseObject); ok {
+		if err := validResponse.VisitGetNotificationSettingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetNotificationSettings operation middleware
+func (sh *strictHandler) SetNotificationSettings(ctx *gin.Context) {
+	var request SetNotificationSettingsRequestObject
+
+	var body SetNotificationSettingsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetNotificationSettings(ctx, request.(SetNotificationSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetNotificationSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetNotificationSettingsResponseObject); ok {
+		if err := validResponse.VisitSetNotificationSettingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StreamNotifications operation middleware
+func (sh *strictHandler) StreamNotifications(ctx *gin.Context) {
+	var request StreamNotificationsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StreamNotifications(ctx, request.(StreamNotificationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StreamNotifications")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StreamNotificationsResponseObject); ok {
+		if err := validResponse.VisitStreamNotificationsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOpenAPI operation middleware
+func (sh *strictHandler) GetOpenAPI(ctx *gin.Context) {
+	var request GetOpenAPIRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOpenAPI(ctx, request.(GetOpenAPIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOpenAPI")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetOpenAPIResponseObject); ok {
+		if err := validResponse.VisitGetOpenAPIResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPolicies operation middleware
+func (sh *strictHandler) ListPolicies(ctx *gin.Context) {
+	var request ListPoliciesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicies(ctx, request.(ListPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPoliciesResponseObject); ok {
+		if err := validResponse.VisitListPoliciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreatePolicy operation middleware
+func (sh *strictHandler) CreatePolicy(ctx *gin.Context) {
+	var request CreatePolicyRequestObject
+
+	var body CreatePolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreatePolicy(ctx, request.(CreatePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreatePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreatePolicyResponseObject); ok {
+		if err := validResponse.VisitCreatePolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeletePolicy operation middleware
+func (sh *strictHandler) DeletePolicy(ctx *gin.Context, policyParameter PolicyParameter, params DeletePolicyParams) {
+	var request DeletePolicyRequestObject
+
+	request.PolicyParameter = policyParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePolicy(ctx, request.(DeletePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeletePolicyResponseObject); ok {
+		if err := validResponse.VisitDeletePolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPolicy operation middleware
+func (sh *strictHandler) GetPolicy(ctx *gin.Context, policyParameter PolicyParameter) {
+	var request GetPolicyRequestObject
+
+	request.PolicyParameter = policyParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicy(ctx, request.(GetPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPolicyResponseObject); ok {
+		if err := validResponse.VisitGetPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdatePolicy operation middleware
+func (sh *strictHandler) UpdatePolicy(ctx *gin.Context, policyParameter PolicyParameter) {
+	var request UpdatePolicyRequestObject
+
+	request.PolicyParameter = policyParameter
+
+	var body UpdatePolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdatePolicy(ctx, request.(UpdatePolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdatePolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdatePolicyResponseObject); ok {
+		if err := validResponse.VisitUpdatePolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListPolicyVersions operation middleware
+func (sh *strictHandler) ListPolicyVersions(ctx *gin.Context, policyParameter PolicyParameter, params ListPolicyVersionsParams) {
+	var request ListPolicyVersionsRequestObject
+
+	request.PolicyParameter = policyParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicyVersions(ctx, request.(ListPolicyVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicyVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPolicyVersionsResponseObject); ok {
+		if err := validResponse.VisitListPolicyVersionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CheckPolicy operation middleware
+func (sh *strictHandler) CheckPolicy(ctx *gin.Context) {
+	var request CheckPolicyRequestObject
+
+	var body CheckPolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckPolicy(ctx, request.(CheckPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CheckPolicyResponseObject); ok {
+		if err := validResponse.VisitCheckPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ExplainPolicy operation middleware
+func (sh *strictHandler) ExplainPolicy(ctx *gin.Context) {
+	var request ExplainPolicyRequestObject
+
+	var body ExplainPolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainPolicy(ctx, request.(ExplainPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ExplainPolicyResponseObject); ok {
+		if err := validResponse.VisitExplainPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPolicySchema operation middleware
+func (sh *strictHandler) GetPolicySchema(ctx *gin.Context) {
+	var request GetPolicySchemaRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicySchema(ctx, request.(GetPolicySchemaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicySchema")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPolicySchemaResponseObject); ok {
+		if err := validResponse.VisitGetPolicySchemaResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2215,6 +18295,32 @@ func (sh *strictHandler) ListRecordings(ctx *gin.Context, params ListRecordingsP
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListRecordingsResponseObject); ok {
 		if err := validResponse.VisitListRecordingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SearchRecordings operation middleware
+func (sh *strictHandler) SearchRecordings(ctx *gin.Context, params SearchRecordingsParams) {
+	var request SearchRecordingsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchRecordings(ctx, request.(SearchRecordingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchRecordings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchRecordingsResponseObject); ok {
+		if err := validResponse.VisitSearchRecordingsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2275,25 +18381,178 @@ func (sh *strictHandler) ListRecordingEvents(ctx *gin.Context, sessionParameter 
 	}
 }
 
-// ExportRecording operation middleware
-func (sh *strictHandler) ExportRecording(ctx *gin.Context, sessionParameter SessionParameter) {
-	var request ExportRecordingRequestObject
+// ListExports operation middleware
+func (sh *strictHandler) ListExports(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ListExportsRequestObject
 
 	request.SessionParameter = sessionParameter
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ExportRecording(ctx, request.(ExportRecordingRequestObject))
+		return sh.ssi.ListExports(ctx, request.(ListExportsRequestObject))
 	}
 	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ExportRecording")
+		handler = middleware(handler, "ListExports")
 	}
 
 	response, err := handler(ctx, request)
 
 	if err != nil {
 		sh.options.HandlerErrorFunc(ctx, err)
-	} else if validResponse, ok := response.(ExportRecordingResponseObject); ok {
-		if err := validResponse.VisitExportRecordingResponse(ctx.Writer); err != nil {
+	} else if validResponse, ok := response.(ListExportsResponseObject); ok {
+		if err := validResponse.VisitListExportsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateExport operation middleware
+func (sh *strictHandler) CreateExport(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request CreateExportRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body CreateExportJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateExport(ctx, request.(CreateExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateExportResponseObject); ok {
+		if err := validResponse.VisitCreateExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelExport operation middleware
+func (sh *strictHandler) CancelExport(ctx *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter) {
+	var request CancelExportRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.ExportParameter = exportParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelExport(ctx, request.(CancelExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelExportResponseObject); ok {
+		if err := validResponse.VisitCancelExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetExport operation middleware
+func (sh *strictHandler) GetExport(ctx *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter) {
+	var request GetExportRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.ExportParameter = exportParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExport(ctx, request.(GetExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetExportResponseObject); ok {
+		if err := validResponse.VisitGetExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DownloadExport operation middleware
+func (sh *strictHandler) DownloadExport(ctx *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter, params DownloadExportParams) {
+	var request DownloadExportRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.ExportParameter = exportParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DownloadExport(ctx, request.(DownloadExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DownloadExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DownloadExportResponseObject); ok {
+		if err := validResponse.VisitDownloadExportResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// LinkExport operation middleware
+func (sh *strictHandler) LinkExport(ctx *gin.Context, sessionParameter SessionParameter, exportParameter ExportParameter) {
+	var request LinkExportRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.ExportParameter = exportParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LinkExport(ctx, request.(LinkExportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LinkExport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(LinkExportResponseObject); ok {
+		if err := validResponse.VisitLinkExportResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2328,6 +18587,94 @@ func (sh *strictHandler) GetRecordingFile(ctx *gin.Context, sessionParameter Ses
 	}
 }
 
+// HoldRecording operation middleware
+func (sh *strictHandler) HoldRecording(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request HoldRecordingRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body HoldRecordingJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldRecording(ctx, request.(HoldRecordingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldRecording")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(HoldRecordingResponseObject); ok {
+		if err := validResponse.VisitHoldRecordingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseRecording operation middleware
+func (sh *strictHandler) ReleaseRecording(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ReleaseRecordingRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body ReleaseRecordingJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseRecording(ctx, request.(ReleaseRecordingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseRecording")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseRecordingResponseObject); ok {
+		if err := validResponse.VisitReleaseRecordingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetRecordingIndex operation middleware
 func (sh *strictHandler) GetRecordingIndex(ctx *gin.Context, sessionParameter SessionParameter) {
 	var request GetRecordingIndexRequestObject
@@ -2347,6 +18694,342 @@ func (sh *strictHandler) GetRecordingIndex(ctx *gin.Context, sessionParameter Se
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetRecordingIndexResponseObject); ok {
 		if err := validResponse.VisitGetRecordingIndexResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRecordingNotes operation middleware
+func (sh *strictHandler) ListRecordingNotes(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ListRecordingNotesRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRecordingNotes(ctx, request.(ListRecordingNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRecordingNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRecordingNotesResponseObject); ok {
+		if err := validResponse.VisitListRecordingNotesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRecordingNote operation middleware
+func (sh *strictHandler) CreateRecordingNote(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request CreateRecordingNoteRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body CreateRecordingNoteJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRecordingNote(ctx, request.(CreateRecordingNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRecordingNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateRecordingNoteResponseObject); ok {
+		if err := validResponse.VisitCreateRecordingNoteResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRecordingNote operation middleware
+func (sh *strictHandler) DeleteRecordingNote(ctx *gin.Context, sessionParameter SessionParameter, note string) {
+	var request DeleteRecordingNoteRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.Note = note
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRecordingNote(ctx, request.(DeleteRecordingNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRecordingNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteRecordingNoteResponseObject); ok {
+		if err := validResponse.VisitDeleteRecordingNoteResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateRecordingNote operation middleware
+func (sh *strictHandler) UpdateRecordingNote(ctx *gin.Context, sessionParameter SessionParameter, note string) {
+	var request UpdateRecordingNoteRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.Note = note
+
+	var body UpdateRecordingNoteJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRecordingNote(ctx, request.(UpdateRecordingNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRecordingNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateRecordingNoteResponseObject); ok {
+		if err := validResponse.VisitUpdateRecordingNoteResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRecordingReview operation middleware
+func (sh *strictHandler) GetRecordingReview(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request GetRecordingReviewRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRecordingReview(ctx, request.(GetRecordingReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRecordingReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRecordingReviewResponseObject); ok {
+		if err := validResponse.VisitGetRecordingReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetRecordingReview operation middleware
+func (sh *strictHandler) SetRecordingReview(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request SetRecordingReviewRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body SetRecordingReviewJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetRecordingReview(ctx, request.(SetRecordingReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetRecordingReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetRecordingReviewResponseObject); ok {
+		if err := validResponse.VisitSetRecordingReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SearchRecording operation middleware
+func (sh *strictHandler) SearchRecording(ctx *gin.Context, sessionParameter SessionParameter, params SearchRecordingParams) {
+	var request SearchRecordingRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SearchRecording(ctx, request.(SearchRecordingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SearchRecording")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SearchRecordingResponseObject); ok {
+		if err := validResponse.VisitSearchRecordingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ShredRecording operation middleware
+func (sh *strictHandler) ShredRecording(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ShredRecordingRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body ShredRecordingJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ShredRecording(ctx, request.(ShredRecordingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ShredRecording")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ShredRecordingResponseObject); ok {
+		if err := validResponse.VisitShredRecordingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRecordingThumbnail operation middleware
+func (sh *strictHandler) GetRecordingThumbnail(ctx *gin.Context, sessionParameter SessionParameter, params GetRecordingThumbnailParams) {
+	var request GetRecordingThumbnailRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRecordingThumbnail(ctx, request.(GetRecordingThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRecordingThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRecordingThumbnailResponseObject); ok {
+		if err := validResponse.VisitGetRecordingThumbnailResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRecordingTimeline operation middleware
+func (sh *strictHandler) GetRecordingTimeline(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request GetRecordingTimelineRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRecordingTimeline(ctx, request.(GetRecordingTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRecordingTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRecordingTimelineResponseObject); ok {
+		if err := validResponse.VisitGetRecordingTimelineResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2474,6 +19157,167 @@ func (sh *strictHandler) GetSession(ctx *gin.Context, sessionParameter SessionPa
 	}
 }
 
+// AnswerQuestion operation middleware
+func (sh *strictHandler) AnswerQuestion(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request AnswerQuestionRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body AnswerQuestionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AnswerQuestion(ctx, request.(AnswerQuestionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AnswerQuestion")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AnswerQuestionResponseObject); ok {
+		if err := validResponse.VisitAnswerQuestionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseControl operation middleware
+func (sh *strictHandler) ReleaseControl(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ReleaseControlRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseControl(ctx, request.(ReleaseControlRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseControl")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseControlResponseObject); ok {
+		if err := validResponse.VisitReleaseControlResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TakeControl operation middleware
+func (sh *strictHandler) TakeControl(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request TakeControlRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body TakeControlJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(ctx, err)
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TakeControl(ctx, request.(TakeControlRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TakeControl")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(TakeControlResponseObject); ok {
+		if err := validResponse.VisitTakeControlResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FreezeSession operation middleware
+func (sh *strictHandler) FreezeSession(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request FreezeSessionRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body FreezeSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.FreezeSession(ctx, request.(FreezeSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FreezeSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(FreezeSessionResponseObject); ok {
+		if err := validResponse.VisitFreezeSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListICEServers operation middleware
 func (sh *strictHandler) ListICEServers(ctx *gin.Context, sessionParameter SessionParameter) {
 	var request ListICEServersRequestObject
@@ -2493,6 +19337,76 @@ func (sh *strictHandler) ListICEServers(ctx *gin.Context, sessionParameter Sessi
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListICEServersResponseObject); ok {
 		if err := validResponse.VisitListICEServersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SendMessage operation middleware
+func (sh *strictHandler) SendMessage(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request SendMessageRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	var body SendMessageJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendMessage(ctx, request.(SendMessageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendMessage")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SendMessageResponseObject); ok {
+		if err := validResponse.VisitSendMessageResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeSession operation middleware
+func (sh *strictHandler) ResumeSession(ctx *gin.Context, sessionParameter SessionParameter) {
+	var request ResumeSessionRequestObject
+
+	request.SessionParameter = sessionParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeSession(ctx, request.(ResumeSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResumeSessionResponseObject); ok {
+		if err := validResponse.VisitResumeSessionResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2540,6 +19454,33 @@ func (sh *strictHandler) TerminateSession(ctx *gin.Context, sessionParameter Ses
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(TerminateSessionResponseObject); ok {
 		if err := validResponse.VisitTerminateSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSessionThumbnail operation middleware
+func (sh *strictHandler) GetSessionThumbnail(ctx *gin.Context, sessionParameter SessionParameter, params GetSessionThumbnailParams) {
+	var request GetSessionThumbnailRequestObject
+
+	request.SessionParameter = sessionParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSessionThumbnail(ctx, request.(GetSessionThumbnailRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSessionThumbnail")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSessionThumbnailResponseObject); ok {
+		if err := validResponse.VisitGetSessionThumbnailResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2632,6 +19573,96 @@ func (sh *strictHandler) TrickleViewer(ctx *gin.Context, sessionParameter Sessio
 	}
 }
 
+// GetSetup operation middleware
+func (sh *strictHandler) GetSetup(ctx *gin.Context) {
+	var request GetSetupRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSetup(ctx, request.(GetSetupRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSetup")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSetupResponseObject); ok {
+		if err := validResponse.VisitGetSetupResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetUp operation middleware
+func (sh *strictHandler) SetUp(ctx *gin.Context) {
+	var request SetUpRequestObject
+
+	var body SetUpJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetUp(ctx, request.(SetUpRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetUp")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetUpResponseObject); ok {
+		if err := validResponse.VisitSetUpResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSignIn operation middleware
+func (sh *strictHandler) GetSignIn(ctx *gin.Context) {
+	var request GetSignInRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSignIn(ctx, request.(GetSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSignInResponseObject); ok {
+		if err := validResponse.VisitGetSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SignIn operation middleware
 func (sh *strictHandler) SignIn(ctx *gin.Context) {
 	var request SignInRequestObject
@@ -2674,6 +19705,366 @@ func (sh *strictHandler) SignIn(ctx *gin.Context) {
 	}
 }
 
+// SignInEnrolPasskey operation middleware
+func (sh *strictHandler) SignInEnrolPasskey(ctx *gin.Context) {
+	var request SignInEnrolPasskeyRequestObject
+
+	var body SignInEnrolPasskeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInEnrolPasskey(ctx, request.(SignInEnrolPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInEnrolPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInEnrolPasskeyResponseObject); ok {
+		if err := validResponse.VisitSignInEnrolPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BeginEnrolPasskey operation middleware
+func (sh *strictHandler) BeginEnrolPasskey(ctx *gin.Context) {
+	var request BeginEnrolPasskeyRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginEnrolPasskey(ctx, request.(BeginEnrolPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginEnrolPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BeginEnrolPasskeyResponseObject); ok {
+		if err := validResponse.VisitBeginEnrolPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BeginEnrolTOTP operation middleware
+func (sh *strictHandler) BeginEnrolTOTP(ctx *gin.Context) {
+	var request BeginEnrolTOTPRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BeginEnrolTOTP(ctx, request.(BeginEnrolTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BeginEnrolTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BeginEnrolTOTPResponseObject); ok {
+		if err := validResponse.VisitBeginEnrolTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInEnrolTOTP operation middleware
+func (sh *strictHandler) SignInEnrolTOTP(ctx *gin.Context) {
+	var request SignInEnrolTOTPRequestObject
+
+	var body SignInEnrolTOTPJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInEnrolTOTP(ctx, request.(SignInEnrolTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInEnrolTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInEnrolTOTPResponseObject); ok {
+		if err := validResponse.VisitSignInEnrolTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInProvider operation middleware
+func (sh *strictHandler) SignInProvider(ctx *gin.Context, provider string, params SignInProviderParams) {
+	var request SignInProviderRequestObject
+
+	request.Provider = provider
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInProvider(ctx, request.(SignInProviderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInProvider")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInProviderResponseObject); ok {
+		if err := validResponse.VisitSignInProviderResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInProviderCallback operation middleware
+func (sh *strictHandler) SignInProviderCallback(ctx *gin.Context, provider string, params SignInProviderCallbackParams) {
+	var request SignInProviderCallbackRequestObject
+
+	request.Provider = provider
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInProviderCallback(ctx, request.(SignInProviderCallbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInProviderCallback")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInProviderCallbackResponseObject); ok {
+		if err := validResponse.VisitSignInProviderCallbackResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInPasskey operation middleware
+func (sh *strictHandler) SignInPasskey(ctx *gin.Context) {
+	var request SignInPasskeyRequestObject
+
+	var body SignInPasskeyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInPasskey(ctx, request.(SignInPasskeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInPasskey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInPasskeyResponseObject); ok {
+		if err := validResponse.VisitSignInPasskeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInPasskeyOptions operation middleware
+func (sh *strictHandler) SignInPasskeyOptions(ctx *gin.Context) {
+	var request SignInPasskeyOptionsRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInPasskeyOptions(ctx, request.(SignInPasskeyOptionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInPasskeyOptions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInPasskeyOptionsResponseObject); ok {
+		if err := validResponse.VisitSignInPasskeyOptionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ForgetPendingSignIn operation middleware
+func (sh *strictHandler) ForgetPendingSignIn(ctx *gin.Context) {
+	var request ForgetPendingSignInRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ForgetPendingSignIn(ctx, request.(ForgetPendingSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ForgetPendingSignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ForgetPendingSignInResponseObject); ok {
+		if err := validResponse.VisitForgetPendingSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInRecovery operation middleware
+func (sh *strictHandler) SignInRecovery(ctx *gin.Context) {
+	var request SignInRecoveryRequestObject
+
+	var body SignInRecoveryJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInRecovery(ctx, request.(SignInRecoveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInRecovery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInRecoveryResponseObject); ok {
+		if err := validResponse.VisitSignInRecoveryResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SignInTOTP operation middleware
+func (sh *strictHandler) SignInTOTP(ctx *gin.Context) {
+	var request SignInTOTPRequestObject
+
+	var body SignInTOTPJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SignInTOTP(ctx, request.(SignInTOTPRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SignInTOTP")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SignInTOTPResponseObject); ok {
+		if err := validResponse.VisitSignInTOTPResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SignOut operation middleware
 func (sh *strictHandler) SignOut(ctx *gin.Context) {
 	var request SignOutRequestObject
@@ -2698,9 +20089,35 @@ func (sh *strictHandler) SignOut(ctx *gin.Context) {
 	}
 }
 
+// GetHealth operation middleware
+func (sh *strictHandler) GetHealth(ctx *gin.Context) {
+	var request GetHealthRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetHealth(ctx, request.(GetHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetHealth")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetHealthResponseObject); ok {
+		if err := validResponse.VisitGetHealthResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListTargets operation middleware
-func (sh *strictHandler) ListTargets(ctx *gin.Context) {
+func (sh *strictHandler) ListTargets(ctx *gin.Context, params ListTargetsParams) {
 	var request ListTargetsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListTargets(ctx, request.(ListTargetsRequestObject))
@@ -2715,6 +20132,307 @@ func (sh *strictHandler) ListTargets(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListTargetsResponseObject); ok {
 		if err := validResponse.VisitListTargetsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateTarget operation middleware
+func (sh *strictHandler) CreateTarget(ctx *gin.Context) {
+	var request CreateTargetRequestObject
+
+	var body CreateTargetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTarget(ctx, request.(CreateTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateTargetResponseObject); ok {
+		if err := validResponse.VisitCreateTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteTarget operation middleware
+func (sh *strictHandler) DeleteTarget(ctx *gin.Context, targetParameter TargetParameter, params DeleteTargetParams) {
+	var request DeleteTargetRequestObject
+
+	request.TargetParameter = targetParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteTarget(ctx, request.(DeleteTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteTargetResponseObject); ok {
+		if err := validResponse.VisitDeleteTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTarget operation middleware
+func (sh *strictHandler) GetTarget(ctx *gin.Context, targetParameter TargetParameter) {
+	var request GetTargetRequestObject
+
+	request.TargetParameter = targetParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTarget(ctx, request.(GetTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetTargetResponseObject); ok {
+		if err := validResponse.VisitGetTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateTarget operation middleware
+func (sh *strictHandler) UpdateTarget(ctx *gin.Context, targetParameter TargetParameter) {
+	var request UpdateTargetRequestObject
+
+	request.TargetParameter = targetParameter
+
+	var body UpdateTargetJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateTarget(ctx, request.(UpdateTargetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateTarget")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateTargetResponseObject); ok {
+		if err := validResponse.VisitUpdateTargetResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccount operation middleware
+func (sh *strictHandler) CreateAccount(ctx *gin.Context, targetParameter TargetParameter) {
+	var request CreateAccountRequestObject
+
+	request.TargetParameter = targetParameter
+
+	var body CreateAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccount(ctx, request.(CreateAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAccountResponseObject); ok {
+		if err := validResponse.VisitCreateAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAccount operation middleware
+func (sh *strictHandler) DeleteAccount(ctx *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter, params DeleteAccountParams) {
+	var request DeleteAccountRequestObject
+
+	request.TargetParameter = targetParameter
+	request.AccountParameter = accountParameter
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAccount(ctx, request.(DeleteAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteAccountResponseObject); ok {
+		if err := validResponse.VisitDeleteAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateAccount operation middleware
+func (sh *strictHandler) UpdateAccount(ctx *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter) {
+	var request UpdateAccountRequestObject
+
+	request.TargetParameter = targetParameter
+	request.AccountParameter = accountParameter
+
+	var body UpdateAccountJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAccount(ctx, request.(UpdateAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAccount")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateAccountResponseObject); ok {
+		if err := validResponse.VisitUpdateAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetCredential operation middleware
+func (sh *strictHandler) SetCredential(ctx *gin.Context, targetParameter TargetParameter, accountParameter AccountParameter) {
+	var request SetCredentialRequestObject
+
+	request.TargetParameter = targetParameter
+	request.AccountParameter = accountParameter
+
+	var body SetCredentialJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetCredential(ctx, request.(SetCredentialRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetCredential")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetCredentialResponseObject); ok {
+		if err := validResponse.VisitSetCredentialResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -2741,6 +20459,380 @@ func (sh *strictHandler) ForgetCertificate(ctx *gin.Context, targetParameter Tar
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ForgetCertificateResponseObject); ok {
 		if err := validResponse.VisitForgetCertificateResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUsers operation middleware
+func (sh *strictHandler) ListUsers(ctx *gin.Context, params ListUsersParams) {
+	var request ListUsersRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUsers(ctx, request.(ListUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListUsersResponseObject); ok {
+		if err := validResponse.VisitListUsersResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateUser operation middleware
+func (sh *strictHandler) CreateUser(ctx *gin.Context) {
+	var request CreateUserRequestObject
+
+	var body CreateUserJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateUser(ctx, request.(CreateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateUserResponseObject); ok {
+		if err := validResponse.VisitCreateUserResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteUser operation middleware
+func (sh *strictHandler) DeleteUser(ctx *gin.Context, userParameter UserParameter) {
+	var request DeleteUserRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteUser(ctx, request.(DeleteUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeleteUserResponseObject); ok {
+		if err := validResponse.VisitDeleteUserResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUser operation middleware
+func (sh *strictHandler) GetUser(ctx *gin.Context, userParameter UserParameter) {
+	var request GetUserRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUser(ctx, request.(GetUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetUserResponseObject); ok {
+		if err := validResponse.VisitGetUserResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateUser operation middleware
+func (sh *strictHandler) UpdateUser(ctx *gin.Context, userParameter UserParameter) {
+	var request UpdateUserRequestObject
+
+	request.UserParameter = userParameter
+
+	var body UpdateUserJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateUser(ctx, request.(UpdateUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateUserResponseObject); ok {
+		if err := validResponse.VisitUpdateUserResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetFactors operation middleware
+func (sh *strictHandler) ResetFactors(ctx *gin.Context, factorUserParameter string) {
+	var request ResetFactorsRequestObject
+
+	request.FactorUserParameter = factorUserParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetFactors(ctx, request.(ResetFactorsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetFactors")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetFactorsResponseObject); ok {
+		if err := validResponse.VisitResetFactorsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetPassword operation middleware
+func (sh *strictHandler) ResetPassword(ctx *gin.Context, userParameter UserParameter) {
+	var request ResetPasswordRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetPassword(ctx, request.(ResetPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetPasswordResponseObject); ok {
+		if err := validResponse.VisitResetPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeSignIns operation middleware
+func (sh *strictHandler) RevokeSignIns(ctx *gin.Context, userParameter UserParameter) {
+	var request RevokeSignInsRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeSignIns(ctx, request.(RevokeSignInsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeSignIns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeSignInsResponseObject); ok {
+		if err := validResponse.VisitRevokeSignInsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSignIns operation middleware
+func (sh *strictHandler) ListSignIns(ctx *gin.Context, userParameter UserParameter) {
+	var request ListSignInsRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSignIns(ctx, request.(ListSignInsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSignIns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSignInsResponseObject); ok {
+		if err := validResponse.VisitListSignInsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeSignIn operation middleware
+func (sh *strictHandler) RevokeSignIn(ctx *gin.Context, userParameter UserParameter, signInParameter SignInParameter) {
+	var request RevokeSignInRequestObject
+
+	request.UserParameter = userParameter
+	request.SignInParameter = signInParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeSignIn(ctx, request.(RevokeSignInRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeSignIn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeSignInResponseObject); ok {
+		if err := validResponse.VisitRevokeSignInResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListTokens operation middleware
+func (sh *strictHandler) ListTokens(ctx *gin.Context, userParameter UserParameter) {
+	var request ListTokensRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListTokens(ctx, request.(ListTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListTokensResponseObject); ok {
+		if err := validResponse.VisitListTokensResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeToken operation middleware
+func (sh *strictHandler) RevokeToken(ctx *gin.Context, userParameter UserParameter, tokenParameter TokenParameter) {
+	var request RevokeTokenRequestObject
+
+	request.UserParameter = userParameter
+	request.TokenParameter = tokenParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeToken(ctx, request.(RevokeTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeToken")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeTokenResponseObject); ok {
+		if err := validResponse.VisitRevokeTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UnlockUser operation middleware
+func (sh *strictHandler) UnlockUser(ctx *gin.Context, userParameter UserParameter) {
+	var request UnlockUserRequestObject
+
+	request.UserParameter = userParameter
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UnlockUser(ctx, request.(UnlockUserRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnlockUser")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UnlockUserResponseObject); ok {
+		if err := validResponse.VisitUnlockUserResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

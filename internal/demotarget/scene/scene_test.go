@@ -208,6 +208,9 @@ func TestStillness(t *testing.T) {
 }
 
 func TestTyping(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	n := r.notes()
 	e := n.text
@@ -260,6 +263,9 @@ func TestTyping(t *testing.T) {
 }
 
 func TestScrollingText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	n := r.notes()
 	for i := range 20 {
@@ -296,6 +302,9 @@ func TestScrollingText(t *testing.T) {
 }
 
 func TestClipboard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	e := r.notes().text
 	if _, ok := r.s.Copied(); ok {
@@ -330,6 +339,9 @@ func TestClipboard(t *testing.T) {
 }
 
 func TestSelecting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	n := r.notes()
 	at := func(row, column int) image.Point {
@@ -365,6 +377,9 @@ func TestSelecting(t *testing.T) {
 }
 
 func TestButtons(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	c := r.controls()
 	lamp := func(i int) color.RGBA {
@@ -399,6 +414,9 @@ func TestButtons(t *testing.T) {
 }
 
 func TestAnimation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	c := r.controls()
 	r.click(middle(c.win, c.button(animateButton)))
@@ -446,6 +464,9 @@ func TestDrawing(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	c := r.controls().win
 	bar := c.at.Add(image.Pt(200, 10))
@@ -502,6 +523,9 @@ func TestCursors(t *testing.T) {
 
 // Sizes from tiny to large, with what was typed and moved kept.
 func TestSizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	r.typeText("kept")
 	for _, size := range []image.Point{{64, 48}, {1, 1}, {203, 151}, {1920, 1080}, {1280, 800}} {
@@ -522,6 +546,9 @@ func TestSizes(t *testing.T) {
 }
 
 func TestJournal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws for long under the race detector")
+	}
 	r := newRig(t, fullSize)
 	r.with(ctrl, uint32(keyboard.Delete))
 	r.s.Clipboard("päste")

@@ -23,11 +23,18 @@ const (
 func restrictFiles(folder string) (int, error) {
 	version, err := syscall.LandlockGetABIVersion()
 	if err != nil || version < 1 {
-		return 0, errors.New("the kernel does not offer it")
+		return 0, errNoLandlock
 	}
 	if err := landlock.V6.BestEffort().Restrict(landlock.RWDirs(folder)); err != nil {
 		return 0, err
 	}
+	return checkVersion(version)
+}
+
+var errNoLandlock = errors.New("the kernel does not offer it")
+
+// checkVersion returns the version of the rules in force, of what the kernel has.
+func checkVersion(version int) (int, error) {
 	version = min(version, maxLandlock)
 	if version < minLandlock {
 		return version, fmt.Errorf("version %d of the kernel is older than %d", version, minLandlock)

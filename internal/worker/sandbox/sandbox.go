@@ -104,10 +104,15 @@ func Lock(mode Mode, folder string) (Report, error) {
 	err = filterCalls()
 	r.missing("seccomp", err)
 	r.Seccomp = err == nil
+	return r, r.required(mode)
+}
+
+// required is the error of a mode that wants all layers.
+func (r *Report) required(mode Mode) error {
 	if mode == Required && len(r.Missing) > 0 {
-		return r, fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(r.Missing...))
+		return fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(r.Missing...))
 	}
-	return r, nil
+	return nil
 }
 
 func limitResources() error {
@@ -122,13 +127,17 @@ func limitResources() error {
 		{unix.RLIMIT_MEMLOCK, 0},
 		{unix.RLIMIT_MSGQUEUE, 0},
 	} {
-		var now unix.Rlimit
-		if err := unix.Getrlimit(l.what, &now); err != nil {
-			errs = append(errs, os.NewSyscallError("getrlimit", err))
-			continue
-		}
-		most := min(l.most, now.Max)
-		errs = append(errs, os.NewSyscallError("setrlimit", unix.Setrlimit(l.what, &unix.Rlimit{Cur: most, Max: most})))
+		errs = append(errs, limit(l.what, l.most))
 	}
 	return errors.Join(errs...)
+}
+
+// limit bounds a resource for good.
+func limit(what int, most uint64) error {
+	var now unix.Rlimit
+	if err := unix.Getrlimit(what, &now); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	most = min(most, now.Max)
+	return os.NewSyscallError("setrlimit", unix.Setrlimit(what, &unix.Rlimit{Cur: most, Max: most}))
 }

@@ -56,15 +56,9 @@ func filterCalls() error {
 
 // callPolicy is the filter for the process pid.
 func callPolicy(pid int) (seccomp.Policy, error) {
-	info, err := arch.GetInfo("")
+	names, err := callsHere(allowed)
 	if err != nil {
-		return seccomp.Policy{}, fmt.Errorf("system calls: %w", err)
-	}
-	var names []string
-	for _, name := range allowed {
-		if _, ok := info.SyscallNames[name]; ok {
-			names = append(names, name)
-		}
+		return seccomp.Policy{}, err
 	}
 	return seccomp.Policy{
 		DefaultAction: seccomp.ActionErrno,
@@ -90,6 +84,20 @@ func callPolicy(pid int) (seccomp.Policy, error) {
 			{Action: noSuchCall, Names: []string{"clone3"}},
 		},
 	}, nil
+}
+
+// callsHere are those of the names that this architecture has.
+func callsHere(names []string) (here []string, err error) {
+	info, err := arch.GetInfo("")
+	if err != nil {
+		return nil, fmt.Errorf("system calls: %w", err)
+	}
+	for _, name := range names {
+		if _, ok := info.SyscallNames[name]; ok {
+			here = append(here, name)
+		}
+	}
+	return here, nil
 }
 
 // notExecutable holds for memory whose protection, an argument, is without PROT_EXEC.

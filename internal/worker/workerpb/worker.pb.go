@@ -94,9 +94,19 @@ type StartRequest struct {
 	Encoding  *Encoding         `protobuf:"bytes,8,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	Recording *RecordingOptions `protobuf:"bytes,9,opt,name=recording,proto3" json:"recording,omitempty"`
 	// How long a session may go on without any viewer; zero means for ever.
-	OrphanTimeoutSeconds uint32 `protobuf:"varint,10,opt,name=orphan_timeout_seconds,json=orphanTimeoutSeconds,proto3" json:"orphan_timeout_seconds,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	OrphanTimeoutSeconds uint32  `protobuf:"varint,10,opt,name=orphan_timeout_seconds,json=orphanTimeoutSeconds,proto3" json:"orphan_timeout_seconds,omitempty"`
+	Limits               *Limits `protobuf:"bytes,11,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Person, time and session id are drawn into the picture that is encoded.
+	Watermark bool `protobuf:"varint,12,opt,name=watermark,proto3" json:"watermark,omitempty"`
+	// Text on the screen is read: see TakeScreen.
+	ReadScreen bool `protobuf:"varint,40,opt,name=read_screen,json=readScreen,proto3" json:"read_screen,omitempty"`
+	// Rules of detection and their lists, as detect.File in JSON; empty: nothing is detected.
+	Detection []byte `protobuf:"bytes,30,opt,name=detection,proto3" json:"detection,omitempty"`
+	// How long a rule that asks why waits for an answer, and what happens then: "refuse", "freeze", "terminate"; zero: for ever.
+	AnswerSeconds uint32 `protobuf:"varint,50,opt,name=answer_seconds,json=answerSeconds,proto3" json:"answer_seconds,omitempty"`
+	Unanswered    string `protobuf:"bytes,51,opt,name=unanswered,proto3" json:"unanswered,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StartRequest) Reset() {
@@ -199,6 +209,101 @@ func (x *StartRequest) GetOrphanTimeoutSeconds() uint32 {
 	return 0
 }
 
+func (x *StartRequest) GetLimits() *Limits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *StartRequest) GetWatermark() bool {
+	if x != nil {
+		return x.Watermark
+	}
+	return false
+}
+
+func (x *StartRequest) GetReadScreen() bool {
+	if x != nil {
+		return x.ReadScreen
+	}
+	return false
+}
+
+func (x *StartRequest) GetDetection() []byte {
+	if x != nil {
+		return x.Detection
+	}
+	return nil
+}
+
+func (x *StartRequest) GetAnswerSeconds() uint32 {
+	if x != nil {
+		return x.AnswerSeconds
+	}
+	return 0
+}
+
+func (x *StartRequest) GetUnanswered() string {
+	if x != nil {
+		return x.Unanswered
+	}
+	return ""
+}
+
+// Limits are what policies bind a session to. Times are whole seconds.
+type Limits struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	IdleSeconds    uint32                 `protobuf:"varint,1,opt,name=idle_seconds,json=idleSeconds,proto3" json:"idle_seconds,omitempty"`          // without any input; zero: none
+	WarningSeconds uint32                 `protobuf:"varint,2,opt,name=warning_seconds,json=warningSeconds,proto3" json:"warning_seconds,omitempty"` // told before the session ends of it
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Limits) Reset() {
+	*x = Limits{}
+	mi := &file_worker_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Limits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Limits) ProtoMessage() {}
+
+func (x *Limits) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Limits.ProtoReflect.Descriptor instead.
+func (*Limits) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Limits) GetIdleSeconds() uint32 {
+	if x != nil {
+		return x.IdleSeconds
+	}
+	return 0
+}
+
+func (x *Limits) GetWarningSeconds() uint32 {
+	if x != nil {
+		return x.WarningSeconds
+	}
+	return 0
+}
+
 type Person struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -209,7 +314,7 @@ type Person struct {
 
 func (x *Person) Reset() {
 	*x = Person{}
-	mi := &file_worker_proto_msgTypes[1]
+	mi := &file_worker_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -221,7 +326,7 @@ func (x *Person) String() string {
 func (*Person) ProtoMessage() {}
 
 func (x *Person) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[1]
+	mi := &file_worker_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -234,7 +339,7 @@ func (x *Person) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Person.ProtoReflect.Descriptor instead.
 func (*Person) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{1}
+	return file_worker_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Person) GetId() string {
@@ -258,7 +363,7 @@ type Target struct {
 	Protocol            string                 `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"` // "vnc", "rdp"
 	Address             string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`   // for the record only: the socket is already connected
 	Username            string                 `protobuf:"bytes,5,opt,name=username,proto3" json:"username,omitempty"`
-	Password            string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"` // never logged: no code prints this message
+	Password            []byte                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"` // never logged: no code prints this message. Bytes, which serve can wipe
 	Tls                 *TLS                   `protobuf:"bytes,7,opt,name=tls,proto3" json:"tls,omitempty"`
 	AllowPlaintext      bool                   `protobuf:"varint,8,opt,name=allow_plaintext,json=allowPlaintext,proto3" json:"allow_plaintext,omitempty"` // security types None and VncAuth outside TLS
 	ViewOnly            bool                   `protobuf:"varint,9,opt,name=view_only,json=viewOnly,proto3" json:"view_only,omitempty"`
@@ -272,7 +377,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_worker_proto_msgTypes[2]
+	mi := &file_worker_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +389,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[2]
+	mi := &file_worker_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +402,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{2}
+	return file_worker_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Target) GetId() string {
@@ -335,11 +440,11 @@ func (x *Target) GetUsername() string {
 	return ""
 }
 
-func (x *Target) GetPassword() string {
+func (x *Target) GetPassword() []byte {
 	if x != nil {
 		return x.Password
 	}
-	return ""
+	return nil
 }
 
 func (x *Target) GetTls() *TLS {
@@ -411,7 +516,7 @@ type RDP struct {
 
 func (x *RDP) Reset() {
 	*x = RDP{}
-	mi := &file_worker_proto_msgTypes[3]
+	mi := &file_worker_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +528,7 @@ func (x *RDP) String() string {
 func (*RDP) ProtoMessage() {}
 
 func (x *RDP) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[3]
+	mi := &file_worker_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +541,7 @@ func (x *RDP) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RDP.ProtoReflect.Descriptor instead.
 func (*RDP) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{3}
+	return file_worker_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RDP) GetSecurity() string {
@@ -524,7 +629,7 @@ type KerberosTicket struct {
 
 func (x *KerberosTicket) Reset() {
 	*x = KerberosTicket{}
-	mi := &file_worker_proto_msgTypes[4]
+	mi := &file_worker_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +641,7 @@ func (x *KerberosTicket) String() string {
 func (*KerberosTicket) ProtoMessage() {}
 
 func (x *KerberosTicket) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[4]
+	mi := &file_worker_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +654,7 @@ func (x *KerberosTicket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KerberosTicket.ProtoReflect.Descriptor instead.
 func (*KerberosTicket) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{4}
+	return file_worker_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *KerberosTicket) GetRealm() string {
@@ -609,7 +714,7 @@ type RDPPerformance struct {
 
 func (x *RDPPerformance) Reset() {
 	*x = RDPPerformance{}
-	mi := &file_worker_proto_msgTypes[5]
+	mi := &file_worker_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +726,7 @@ func (x *RDPPerformance) String() string {
 func (*RDPPerformance) ProtoMessage() {}
 
 func (x *RDPPerformance) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[5]
+	mi := &file_worker_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +739,7 @@ func (x *RDPPerformance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RDPPerformance.ProtoReflect.Descriptor instead.
 func (*RDPPerformance) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{5}
+	return file_worker_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RDPPerformance) GetWallpaper() bool {
@@ -691,7 +796,7 @@ type TLS struct {
 
 func (x *TLS) Reset() {
 	*x = TLS{}
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -703,7 +808,7 @@ func (x *TLS) String() string {
 func (*TLS) ProtoMessage() {}
 
 func (x *TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[6]
+	mi := &file_worker_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -716,7 +821,7 @@ func (x *TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLS.ProtoReflect.Descriptor instead.
 func (*TLS) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{6}
+	return file_worker_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *TLS) GetServerName() string {
@@ -757,7 +862,7 @@ type Encoding struct {
 
 func (x *Encoding) Reset() {
 	*x = Encoding{}
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +874,7 @@ func (x *Encoding) String() string {
 func (*Encoding) ProtoMessage() {}
 
 func (x *Encoding) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[7]
+	mi := &file_worker_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +887,7 @@ func (x *Encoding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encoding.ProtoReflect.Descriptor instead.
 func (*Encoding) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{7}
+	return file_worker_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Encoding) GetFrameRate() uint32 {
@@ -801,7 +906,7 @@ func (x *Encoding) GetMaxBitrate() uint32 {
 
 type RecordingOptions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Keys          string                 `protobuf:"bytes,1,opt,name=keys,proto3" json:"keys,omitempty"`                                           // "full" or "none"
+	Keys          string                 `protobuf:"bytes,1,opt,name=keys,proto3" json:"keys,omitempty"`                                           // "full", "commands" or "none"
 	MinFreeBytes  uint64                 `protobuf:"varint,2,opt,name=min_free_bytes,json=minFreeBytes,proto3" json:"min_free_bytes,omitempty"`    // freeze and end when the spool's file system has less
 	MaxSpoolBytes uint64                 `protobuf:"varint,3,opt,name=max_spool_bytes,json=maxSpoolBytes,proto3" json:"max_spool_bytes,omitempty"` // freeze and end when this session's spool holds more; zero: no bound
 	unknownFields protoimpl.UnknownFields
@@ -810,7 +915,7 @@ type RecordingOptions struct {
 
 func (x *RecordingOptions) Reset() {
 	*x = RecordingOptions{}
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +927,7 @@ func (x *RecordingOptions) String() string {
 func (*RecordingOptions) ProtoMessage() {}
 
 func (x *RecordingOptions) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[8]
+	mi := &file_worker_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +940,7 @@ func (x *RecordingOptions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordingOptions.ProtoReflect.Descriptor instead.
 func (*RecordingOptions) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{8}
+	return file_worker_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RecordingOptions) GetKeys() string {
@@ -869,7 +974,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +986,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[9]
+	mi := &file_worker_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +999,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{9}
+	return file_worker_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StartResponse) GetSandbox() string {
@@ -912,7 +1017,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1029,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[10]
+	mi := &file_worker_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1042,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{10}
+	return file_worker_proto_rawDescGZIP(), []int{11}
 }
 
 type Event struct {
@@ -949,6 +1054,8 @@ type Event struct {
 	//	*Event_Stats
 	//	*Event_Viewers
 	//	*Event_Certificate
+	//	*Event_Alert
+	//	*Event_Justification
 	Event         isEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -956,7 +1063,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1075,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[11]
+	mi := &file_worker_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1088,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{11}
+	return file_worker_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetEvent() isEvent_Event {
@@ -1036,6 +1143,24 @@ func (x *Event) GetCertificate() *Certificate {
 	return nil
 }
 
+func (x *Event) GetAlert() *Alert {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Alert); ok {
+			return x.Alert
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetJustification() *Justification {
+	if x != nil {
+		if x, ok := x.Event.(*Event_Justification); ok {
+			return x.Justification
+		}
+	}
+	return nil
+}
+
 type isEvent_Event interface {
 	isEvent_Event()
 }
@@ -1060,6 +1185,14 @@ type Event_Certificate struct {
 	Certificate *Certificate `protobuf:"bytes,5,opt,name=certificate,proto3,oneof"`
 }
 
+type Event_Alert struct {
+	Alert *Alert `protobuf:"bytes,20,opt,name=alert,proto3,oneof"`
+}
+
+type Event_Justification struct {
+	Justification *Justification `protobuf:"bytes,40,opt,name=justification,proto3,oneof"`
+}
+
 func (*Event_State) isEvent_Event() {}
 
 func (*Event_FileClosed) isEvent_Event() {}
@@ -1069,6 +1202,204 @@ func (*Event_Stats) isEvent_Event() {}
 func (*Event_Viewers) isEvent_Event() {}
 
 func (*Event_Certificate) isEvent_Event() {}
+
+func (*Event_Alert) isEvent_Event() {}
+
+func (*Event_Justification) isEvent_Event() {}
+
+// Alert is a rule of detection that fits. What of typed text the recording does not keep is not told either.
+type Alert struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rule          string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"` // id
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Severity      string                 `protobuf:"bytes,3,opt,name=severity,proto3" json:"severity,omitempty"` // "info", "low", "medium", "high", "critical"
+	Action        string                 `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`     // "alert", "require_justification", "freeze", "terminate"
+	Source        string                 `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`     // "typed", "clipboard", "title", "screen"
+	Excerpt       string                 `protobuf:"bytes,6,opt,name=excerpt,proto3" json:"excerpt,omitempty"`
+	Actor         string                 `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`                         // name of the person
+	Count         uint32                 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`                        // more of the same that were counted since the last; zero: it is one
+	MomentUs      int64                  `protobuf:"varint,12,opt,name=moment_us,json=momentUs,proto3" json:"moment_us,omitempty"` // on the recording's clock
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Alert) Reset() {
+	*x = Alert{}
+	mi := &file_worker_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Alert) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Alert) ProtoMessage() {}
+
+func (x *Alert) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Alert.ProtoReflect.Descriptor instead.
+func (*Alert) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Alert) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Alert) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Alert) GetSeverity() string {
+	if x != nil {
+		return x.Severity
+	}
+	return ""
+}
+
+func (x *Alert) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Alert) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Alert) GetExcerpt() string {
+	if x != nil {
+		return x.Excerpt
+	}
+	return ""
+}
+
+func (x *Alert) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Alert) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Alert) GetMomentUs() int64 {
+	if x != nil {
+		return x.MomentUs
+	}
+	return 0
+}
+
+// Justification is what became of a rule's question why.
+type Justification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rule          string                 `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"` // id
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Answer        string                 `protobuf:"bytes,3,opt,name=answer,proto3" json:"answer,omitempty"` // "given", "refused", "expired", "withdrawn"
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Actor         string                 `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`        // name of the person; empty: the gateway
+	Released      bool                   `protobuf:"varint,6,opt,name=released,proto3" json:"released,omitempty"` // what was held back was done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Justification) Reset() {
+	*x = Justification{}
+	mi := &file_worker_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Justification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Justification) ProtoMessage() {}
+
+func (x *Justification) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Justification.ProtoReflect.Descriptor instead.
+func (*Justification) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Justification) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Justification) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Justification) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
+func (x *Justification) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Justification) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Justification) GetReleased() bool {
+	if x != nil {
+		return x.Released
+	}
+	return false
+}
 
 // Certificate tells which certificate was taken at first use, once the session is active. It comes once at most.
 type Certificate struct {
@@ -1080,7 +1411,7 @@ type Certificate struct {
 
 func (x *Certificate) Reset() {
 	*x = Certificate{}
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1423,7 @@ func (x *Certificate) String() string {
 func (*Certificate) ProtoMessage() {}
 
 func (x *Certificate) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[12]
+	mi := &file_worker_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1436,7 @@ func (x *Certificate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certificate.ProtoReflect.Descriptor instead.
 func (*Certificate) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{12}
+	return file_worker_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Certificate) GetFingerprint() string {
@@ -1123,13 +1454,14 @@ type StateChanged struct {
 	Width         uint32                 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
 	Height        uint32                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
 	DesktopName   string                 `protobuf:"bytes,6,opt,name=desktop_name,json=desktopName,proto3" json:"desktop_name,omitempty"`
+	Supervision   *Supervision           `protobuf:"bytes,25,opt,name=supervision,proto3" json:"supervision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StateChanged) Reset() {
 	*x = StateChanged{}
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1473,7 @@ func (x *StateChanged) String() string {
 func (*StateChanged) ProtoMessage() {}
 
 func (x *StateChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[13]
+	mi := &file_worker_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1486,7 @@ func (x *StateChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateChanged.ProtoReflect.Descriptor instead.
 func (*StateChanged) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{13}
+	return file_worker_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StateChanged) GetState() State {
@@ -1199,6 +1531,365 @@ func (x *StateChanged) GetDesktopName() string {
 	return ""
 }
 
+func (x *StateChanged) GetSupervision() *Supervision {
+	if x != nil {
+		return x.Supervision
+	}
+	return nil
+}
+
+// Supervision is what supervisors do to a session at the moment.
+type Supervision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frozen        *Frozen                `protobuf:"bytes,1,opt,name=frozen,proto3" json:"frozen,omitempty"`     // absent: it is not
+	Control       *Control               `protobuf:"bytes,2,opt,name=control,proto3" json:"control,omitempty"`   // absent: nobody has taken over
+	Question      *Question              `protobuf:"bytes,3,opt,name=question,proto3" json:"question,omitempty"` // absent: nothing is asked
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Supervision) Reset() {
+	*x = Supervision{}
+	mi := &file_worker_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Supervision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Supervision) ProtoMessage() {}
+
+func (x *Supervision) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Supervision.ProtoReflect.Descriptor instead.
+func (*Supervision) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Supervision) GetFrozen() *Frozen {
+	if x != nil {
+		return x.Frozen
+	}
+	return nil
+}
+
+func (x *Supervision) GetControl() *Control {
+	if x != nil {
+		return x.Control
+	}
+	return nil
+}
+
+func (x *Supervision) GetQuestion() *Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+// Question waits for an answer.
+type Question struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Person        *Person                `protobuf:"bytes,2,opt,name=person,proto3" json:"person,omitempty"`                     // who is asked
+	ViewerId      string                 `protobuf:"bytes,3,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"` // of theirs, who has control; empty: none
+	Rules         []*AskedRule           `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	Source        string                 `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	Held          bool                   `protobuf:"varint,6,opt,name=held,proto3" json:"held,omitempty"`                               // an act waits for it
+	SinceUs       int64                  `protobuf:"varint,7,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"`          // Unix time
+	DeadlineUs    int64                  `protobuf:"varint,8,opt,name=deadline_us,json=deadlineUs,proto3" json:"deadline_us,omitempty"` // zero: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Question) Reset() {
+	*x = Question{}
+	mi := &file_worker_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Question) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Question) ProtoMessage() {}
+
+func (x *Question) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Question.ProtoReflect.Descriptor instead.
+func (*Question) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Question) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Question) GetPerson() *Person {
+	if x != nil {
+		return x.Person
+	}
+	return nil
+}
+
+func (x *Question) GetViewerId() string {
+	if x != nil {
+		return x.ViewerId
+	}
+	return ""
+}
+
+func (x *Question) GetRules() []*AskedRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Question) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Question) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *Question) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+func (x *Question) GetDeadlineUs() int64 {
+	if x != nil {
+		return x.DeadlineUs
+	}
+	return 0
+}
+
+type AskedRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	About         string                 `protobuf:"bytes,3,opt,name=about,proto3" json:"about,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskedRule) Reset() {
+	*x = AskedRule{}
+	mi := &file_worker_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskedRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskedRule) ProtoMessage() {}
+
+func (x *AskedRule) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskedRule.ProtoReflect.Descriptor instead.
+func (*AskedRule) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *AskedRule) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AskedRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AskedRule) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+// Frozen tells of a freeze.
+type Frozen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"` // no name: a rule of the gateway
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	SinceUs       int64                  `protobuf:"varint,4,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"` // Unix time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Frozen) Reset() {
+	*x = Frozen{}
+	mi := &file_worker_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Frozen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Frozen) ProtoMessage() {}
+
+func (x *Frozen) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Frozen.ProtoReflect.Descriptor instead.
+func (*Frozen) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Frozen) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *Frozen) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Frozen) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Frozen) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
+// Control tells who has taken over.
+type Control struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ViewerId      string                 `protobuf:"bytes,1,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"`
+	Person        *Person                `protobuf:"bytes,2,opt,name=person,proto3" json:"person,omitempty"`
+	SinceUs       int64                  `protobuf:"varint,3,opt,name=since_us,json=sinceUs,proto3" json:"since_us,omitempty"` // Unix time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Control) Reset() {
+	*x = Control{}
+	mi := &file_worker_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Control) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Control) ProtoMessage() {}
+
+func (x *Control) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Control.ProtoReflect.Descriptor instead.
+func (*Control) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Control) GetViewerId() string {
+	if x != nil {
+		return x.ViewerId
+	}
+	return ""
+}
+
+func (x *Control) GetPerson() *Person {
+	if x != nil {
+		return x.Person
+	}
+	return nil
+}
+
+func (x *Control) GetSinceUs() int64 {
+	if x != nil {
+		return x.SinceUs
+	}
+	return 0
+}
+
 // FileClosed tells that a file of the recording is complete and durable in the spool.
 type FileClosed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1209,7 +1900,7 @@ type FileClosed struct {
 
 func (x *FileClosed) Reset() {
 	*x = FileClosed{}
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1912,7 @@ func (x *FileClosed) String() string {
 func (*FileClosed) ProtoMessage() {}
 
 func (x *FileClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[14]
+	mi := &file_worker_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1925,7 @@ func (x *FileClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FileClosed.ProtoReflect.Descriptor instead.
 func (*FileClosed) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{14}
+	return file_worker_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FileClosed) GetName() string {
@@ -1253,13 +1944,14 @@ type Stats struct {
 	Viewers       uint32                 `protobuf:"varint,5,opt,name=viewers,proto3" json:"viewers,omitempty"`
 	InputEvents   uint64                 `protobuf:"varint,6,opt,name=input_events,json=inputEvents,proto3" json:"input_events,omitempty"`
 	RecordedBytes uint64                 `protobuf:"varint,7,opt,name=recorded_bytes,json=recordedBytes,proto3" json:"recorded_bytes,omitempty"`
+	Encoders      uint64                 `protobuf:"varint,8,opt,name=encoders,proto3" json:"encoders,omitempty"` // H.264 encoders the process has opened
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +1963,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[15]
+	mi := &file_worker_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +1976,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{15}
+	return file_worker_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Stats) GetFrames() uint64 {
@@ -1336,6 +2028,13 @@ func (x *Stats) GetRecordedBytes() uint64 {
 	return 0
 }
 
+func (x *Stats) GetEncoders() uint64 {
+	if x != nil {
+		return x.Encoders
+	}
+	return 0
+}
+
 type ViewersChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Viewers       []*Viewer              `protobuf:"bytes,1,rep,name=viewers,proto3" json:"viewers,omitempty"`
@@ -1345,7 +2044,7 @@ type ViewersChanged struct {
 
 func (x *ViewersChanged) Reset() {
 	*x = ViewersChanged{}
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1357,7 +2056,7 @@ func (x *ViewersChanged) String() string {
 func (*ViewersChanged) ProtoMessage() {}
 
 func (x *ViewersChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[16]
+	mi := &file_worker_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1370,7 +2069,7 @@ func (x *ViewersChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewersChanged.ProtoReflect.Descriptor instead.
 func (*ViewersChanged) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{16}
+	return file_worker_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ViewersChanged) GetViewers() []*Viewer {
@@ -1386,13 +2085,15 @@ type Viewer struct {
 	Person        *Person                `protobuf:"bytes,2,opt,name=person,proto3" json:"person,omitempty"`
 	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // "control" or "view"
 	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	Announced     bool                   `protobuf:"varint,5,opt,name=announced,proto3" json:"announced,omitempty"` // the session's own person is told
+	Kind          string                 `protobuf:"bytes,30,opt,name=kind,proto3" json:"kind,omitempty"`           // "native", or empty for a browser
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Viewer) Reset() {
 	*x = Viewer{}
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +2105,7 @@ func (x *Viewer) String() string {
 func (*Viewer) ProtoMessage() {}
 
 func (x *Viewer) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[17]
+	mi := &file_worker_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +2118,7 @@ func (x *Viewer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Viewer.ProtoReflect.Descriptor instead.
 func (*Viewer) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{17}
+	return file_worker_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Viewer) GetId() string {
@@ -1448,6 +2149,20 @@ func (x *Viewer) GetAddress() string {
 	return ""
 }
 
+func (x *Viewer) GetAnnounced() bool {
+	if x != nil {
+		return x.Announced
+	}
+	return false
+}
+
+func (x *Viewer) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 type PingRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1456,7 +2171,7 @@ type PingRequest struct {
 
 func (x *PingRequest) Reset() {
 	*x = PingRequest{}
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +2183,7 @@ func (x *PingRequest) String() string {
 func (*PingRequest) ProtoMessage() {}
 
 func (x *PingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[18]
+	mi := &file_worker_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +2196,7 @@ func (x *PingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingRequest.ProtoReflect.Descriptor instead.
 func (*PingRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{18}
+	return file_worker_proto_rawDescGZIP(), []int{26}
 }
 
 type PingResponse struct {
@@ -1492,7 +2207,7 @@ type PingResponse struct {
 
 func (x *PingResponse) Reset() {
 	*x = PingResponse{}
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +2219,7 @@ func (x *PingResponse) String() string {
 func (*PingResponse) ProtoMessage() {}
 
 func (x *PingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[19]
+	mi := &file_worker_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +2232,7 @@ func (x *PingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PingResponse.ProtoReflect.Descriptor instead.
 func (*PingResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{19}
+	return file_worker_proto_rawDescGZIP(), []int{27}
 }
 
 type OfferRequest struct {
@@ -1526,13 +2241,14 @@ type OfferRequest struct {
 	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
 	ClientAddress string                 `protobuf:"bytes,3,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
 	Sdp           string                 `protobuf:"bytes,4,opt,name=sdp,proto3" json:"sdp,omitempty"`
+	Announced     bool                   `protobuf:"varint,5,opt,name=announced,proto3" json:"announced,omitempty"` // the session's own person is told that this one watches
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OfferRequest) Reset() {
 	*x = OfferRequest{}
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +2260,7 @@ func (x *OfferRequest) String() string {
 func (*OfferRequest) ProtoMessage() {}
 
 func (x *OfferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[20]
+	mi := &file_worker_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +2273,7 @@ func (x *OfferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferRequest.ProtoReflect.Descriptor instead.
 func (*OfferRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{20}
+	return file_worker_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *OfferRequest) GetPerson() *Person {
@@ -1588,6 +2304,13 @@ func (x *OfferRequest) GetSdp() string {
 	return ""
 }
 
+func (x *OfferRequest) GetAnnounced() bool {
+	if x != nil {
+		return x.Announced
+	}
+	return false
+}
+
 type OfferResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ViewerId      string                 `protobuf:"bytes,1,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"`
@@ -1598,7 +2321,7 @@ type OfferResponse struct {
 
 func (x *OfferResponse) Reset() {
 	*x = OfferResponse{}
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +2333,7 @@ func (x *OfferResponse) String() string {
 func (*OfferResponse) ProtoMessage() {}
 
 func (x *OfferResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[21]
+	mi := &file_worker_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +2346,7 @@ func (x *OfferResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfferResponse.ProtoReflect.Descriptor instead.
 func (*OfferResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{21}
+	return file_worker_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OfferResponse) GetViewerId() string {
@@ -1650,7 +2373,7 @@ type AddCandidatesRequest struct {
 
 func (x *AddCandidatesRequest) Reset() {
 	*x = AddCandidatesRequest{}
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +2385,7 @@ func (x *AddCandidatesRequest) String() string {
 func (*AddCandidatesRequest) ProtoMessage() {}
 
 func (x *AddCandidatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[22]
+	mi := &file_worker_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +2398,7 @@ func (x *AddCandidatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCandidatesRequest.ProtoReflect.Descriptor instead.
 func (*AddCandidatesRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{22}
+	return file_worker_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *AddCandidatesRequest) GetViewerId() string {
@@ -1700,7 +2423,7 @@ type AddCandidatesResponse struct {
 
 func (x *AddCandidatesResponse) Reset() {
 	*x = AddCandidatesResponse{}
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +2435,7 @@ func (x *AddCandidatesResponse) String() string {
 func (*AddCandidatesResponse) ProtoMessage() {}
 
 func (x *AddCandidatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[23]
+	mi := &file_worker_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +2448,7 @@ func (x *AddCandidatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCandidatesResponse.ProtoReflect.Descriptor instead.
 func (*AddCandidatesResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{23}
+	return file_worker_proto_rawDescGZIP(), []int{31}
 }
 
 type CloseViewerRequest struct {
@@ -1738,7 +2461,7 @@ type CloseViewerRequest struct {
 
 func (x *CloseViewerRequest) Reset() {
 	*x = CloseViewerRequest{}
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +2473,7 @@ func (x *CloseViewerRequest) String() string {
 func (*CloseViewerRequest) ProtoMessage() {}
 
 func (x *CloseViewerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[24]
+	mi := &file_worker_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +2486,7 @@ func (x *CloseViewerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseViewerRequest.ProtoReflect.Descriptor instead.
 func (*CloseViewerRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{24}
+	return file_worker_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CloseViewerRequest) GetViewerId() string {
@@ -1788,7 +2511,7 @@ type CloseViewerResponse struct {
 
 func (x *CloseViewerResponse) Reset() {
 	*x = CloseViewerResponse{}
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1800,7 +2523,7 @@ func (x *CloseViewerResponse) String() string {
 func (*CloseViewerResponse) ProtoMessage() {}
 
 func (x *CloseViewerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[25]
+	mi := &file_worker_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1813,20 +2536,21 @@ func (x *CloseViewerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseViewerResponse.ProtoReflect.Descriptor instead.
 func (*CloseViewerResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{25}
+	return file_worker_proto_rawDescGZIP(), []int{33}
 }
 
 type TerminateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	By            *Person                `protobuf:"bytes,3,opt,name=by,proto3" json:"by,omitempty"` // without a name: the gateway
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TerminateRequest) Reset() {
 	*x = TerminateRequest{}
-	mi := &file_worker_proto_msgTypes[26]
+	mi := &file_worker_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1838,7 +2562,7 @@ func (x *TerminateRequest) String() string {
 func (*TerminateRequest) ProtoMessage() {}
 
 func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[26]
+	mi := &file_worker_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1851,7 +2575,7 @@ func (x *TerminateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminateRequest.ProtoReflect.Descriptor instead.
 func (*TerminateRequest) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{26}
+	return file_worker_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TerminateRequest) GetCode() string {
@@ -1868,6 +2592,13 @@ func (x *TerminateRequest) GetMessage() string {
 	return ""
 }
 
+func (x *TerminateRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
 type TerminateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1876,7 +2607,7 @@ type TerminateResponse struct {
 
 func (x *TerminateResponse) Reset() {
 	*x = TerminateResponse{}
-	mi := &file_worker_proto_msgTypes[27]
+	mi := &file_worker_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2619,7 @@ func (x *TerminateResponse) String() string {
 func (*TerminateResponse) ProtoMessage() {}
 
 func (x *TerminateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_worker_proto_msgTypes[27]
+	mi := &file_worker_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,14 +2632,1459 @@ func (x *TerminateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminateResponse.ProtoReflect.Descriptor instead.
 func (*TerminateResponse) Descriptor() ([]byte, []int) {
-	return file_worker_proto_rawDescGZIP(), []int{27}
+	return file_worker_proto_rawDescGZIP(), []int{35}
+}
+
+type NotifyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                                   // "ending": the session is going to end; "clear": it is not any more
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`                                   // why it will end, see session.EndCode
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                                   // for people
+	RemainingMs   uint32                 `protobuf:"varint,4,opt,name=remaining_ms,json=remainingMs,proto3" json:"remaining_ms,omitempty"` // until it ends
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyRequest) Reset() {
+	*x = NotifyRequest{}
+	mi := &file_worker_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyRequest) ProtoMessage() {}
+
+func (x *NotifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyRequest.ProtoReflect.Descriptor instead.
+func (*NotifyRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *NotifyRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *NotifyRequest) GetRemainingMs() uint32 {
+	if x != nil {
+		return x.RemainingMs
+	}
+	return 0
+}
+
+type NotifyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyResponse) Reset() {
+	*x = NotifyResponse{}
+	mi := &file_worker_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyResponse) ProtoMessage() {}
+
+func (x *NotifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyResponse.ProtoReflect.Descriptor instead.
+func (*NotifyResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{37}
+}
+
+type PermitRequest struct {
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	ClipboardToTarget   bool                   `protobuf:"varint,1,opt,name=clipboard_to_target,json=clipboardToTarget,proto3" json:"clipboard_to_target,omitempty"`
+	ClipboardFromTarget bool                   `protobuf:"varint,2,opt,name=clipboard_from_target,json=clipboardFromTarget,proto3" json:"clipboard_from_target,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *PermitRequest) Reset() {
+	*x = PermitRequest{}
+	mi := &file_worker_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermitRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermitRequest) ProtoMessage() {}
+
+func (x *PermitRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermitRequest.ProtoReflect.Descriptor instead.
+func (*PermitRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *PermitRequest) GetClipboardToTarget() bool {
+	if x != nil {
+		return x.ClipboardToTarget
+	}
+	return false
+}
+
+func (x *PermitRequest) GetClipboardFromTarget() bool {
+	if x != nil {
+		return x.ClipboardFromTarget
+	}
+	return false
+}
+
+type PermitResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PermitResponse) Reset() {
+	*x = PermitResponse{}
+	mi := &file_worker_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PermitResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PermitResponse) ProtoMessage() {}
+
+func (x *PermitResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PermitResponse.ProtoReflect.Descriptor instead.
+func (*PermitResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{39}
+}
+
+type SetRulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Detection     []byte                 `protobuf:"bytes,1,opt,name=detection,proto3" json:"detection,omitempty"` // as in StartRequest; empty: nothing is detected
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRulesRequest) Reset() {
+	*x = SetRulesRequest{}
+	mi := &file_worker_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRulesRequest) ProtoMessage() {}
+
+func (x *SetRulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRulesRequest.ProtoReflect.Descriptor instead.
+func (*SetRulesRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *SetRulesRequest) GetDetection() []byte {
+	if x != nil {
+		return x.Detection
+	}
+	return nil
+}
+
+type SetRulesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRulesResponse) Reset() {
+	*x = SetRulesResponse{}
+	mi := &file_worker_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRulesResponse) ProtoMessage() {}
+
+func (x *SetRulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRulesResponse.ProtoReflect.Descriptor instead.
+func (*SetRulesResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{41}
+}
+
+// Refused is what a session's own methods refuse.
+type Refused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`       // see session.Refusal.Code
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"` // for people
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refused) Reset() {
+	*x = Refused{}
+	mi := &file_worker_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refused) ProtoMessage() {}
+
+func (x *Refused) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refused.ProtoReflect.Descriptor instead.
+func (*Refused) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Refused) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Refused) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type FreezeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"` // no name: a rule of the gateway
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreezeRequest) Reset() {
+	*x = FreezeRequest{}
+	mi := &file_worker_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreezeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreezeRequest) ProtoMessage() {}
+
+func (x *FreezeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreezeRequest.ProtoReflect.Descriptor instead.
+func (*FreezeRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *FreezeRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *FreezeRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *FreezeRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+type FreezeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreezeResponse) Reset() {
+	*x = FreezeResponse{}
+	mi := &file_worker_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreezeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreezeResponse) ProtoMessage() {}
+
+func (x *FreezeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreezeResponse.ProtoReflect.Descriptor instead.
+func (*FreezeResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{44}
+}
+
+type ResumeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRequest) Reset() {
+	*x = ResumeRequest{}
+	mi := &file_worker_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRequest) ProtoMessage() {}
+
+func (x *ResumeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRequest.ProtoReflect.Descriptor instead.
+func (*ResumeRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ResumeRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type ResumeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeResponse) Reset() {
+	*x = ResumeResponse{}
+	mi := &file_worker_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeResponse) ProtoMessage() {}
+
+func (x *ResumeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeResponse.ProtoReflect.Descriptor instead.
+func (*ResumeResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{46}
+}
+
+type TakeControlRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	ViewerId      string                 `protobuf:"bytes,2,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"` // empty: the one that came last
+	From          bool                   `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`                        // also from another who has taken over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeControlRequest) Reset() {
+	*x = TakeControlRequest{}
+	mi := &file_worker_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeControlRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeControlRequest) ProtoMessage() {}
+
+func (x *TakeControlRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeControlRequest.ProtoReflect.Descriptor instead.
+func (*TakeControlRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *TakeControlRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *TakeControlRequest) GetViewerId() string {
+	if x != nil {
+		return x.ViewerId
+	}
+	return ""
+}
+
+func (x *TakeControlRequest) GetFrom() bool {
+	if x != nil {
+		return x.From
+	}
+	return false
+}
+
+type TakeControlResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeControlResponse) Reset() {
+	*x = TakeControlResponse{}
+	mi := &file_worker_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeControlResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeControlResponse) ProtoMessage() {}
+
+func (x *TakeControlResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeControlResponse.ProtoReflect.Descriptor instead.
+func (*TakeControlResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{48}
+}
+
+type ReleaseControlRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseControlRequest) Reset() {
+	*x = ReleaseControlRequest{}
+	mi := &file_worker_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseControlRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseControlRequest) ProtoMessage() {}
+
+func (x *ReleaseControlRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseControlRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseControlRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ReleaseControlRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+type ReleaseControlResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseControlResponse) Reset() {
+	*x = ReleaseControlResponse{}
+	mi := &file_worker_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseControlResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseControlResponse) ProtoMessage() {}
+
+func (x *ReleaseControlResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseControlResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseControlResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{50}
+}
+
+type ShowMessageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          *Person                `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowMessageRequest) Reset() {
+	*x = ShowMessageRequest{}
+	mi := &file_worker_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowMessageRequest) ProtoMessage() {}
+
+func (x *ShowMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowMessageRequest.ProtoReflect.Descriptor instead.
+func (*ShowMessageRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ShowMessageRequest) GetFrom() *Person {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *ShowMessageRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type ShowMessageResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowMessageResponse) Reset() {
+	*x = ShowMessageResponse{}
+	mi := &file_worker_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowMessageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowMessageResponse) ProtoMessage() {}
+
+func (x *ShowMessageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowMessageResponse.ProtoReflect.Descriptor instead.
+func (*ShowMessageResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *ShowMessageResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type AnswerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            *Person                `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	ViewerId      string                 `protobuf:"bytes,2,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"` // where it was given; empty: elsewhere
+	Question      string                 `protobuf:"bytes,3,opt,name=question,proto3" json:"question,omitempty"`                 // id
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Refuse        bool                   `protobuf:"varint,5,opt,name=refuse,proto3" json:"refuse,omitempty"` // without a reason: what was held back is not done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerRequest) Reset() {
+	*x = AnswerRequest{}
+	mi := &file_worker_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerRequest) ProtoMessage() {}
+
+func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
+func (*AnswerRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *AnswerRequest) GetBy() *Person {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *AnswerRequest) GetViewerId() string {
+	if x != nil {
+		return x.ViewerId
+	}
+	return ""
+}
+
+func (x *AnswerRequest) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *AnswerRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *AnswerRequest) GetRefuse() bool {
+	if x != nil {
+		return x.Refuse
+	}
+	return false
+}
+
+type AnswerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sent          bool                   `protobuf:"varint,1,opt,name=sent,proto3" json:"sent,omitempty"` // what was held back was done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AnswerResponse) Reset() {
+	*x = AnswerResponse{}
+	mi := &file_worker_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AnswerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AnswerResponse) ProtoMessage() {}
+
+func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
+func (*AnswerResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *AnswerResponse) GetSent() bool {
+	if x != nil {
+		return x.Sent
+	}
+	return false
+}
+
+type OpenNativeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Token         []byte                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"` // sent with the connection
+	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // of the connection, see rdpserver.State. It may hold the auto-reconnect cookie: no code prints this message
+	Person        *Person                `protobuf:"bytes,3,opt,name=person,proto3" json:"person,omitempty"`
+	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"` // "control" or "view"
+	ClientAddress string                 `protobuf:"bytes,5,opt,name=client_address,json=clientAddress,proto3" json:"client_address,omitempty"`
+	Announced     bool                   `protobuf:"varint,6,opt,name=announced,proto3" json:"announced,omitempty"` // the session's own person is told
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenNativeRequest) Reset() {
+	*x = OpenNativeRequest{}
+	mi := &file_worker_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenNativeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenNativeRequest) ProtoMessage() {}
+
+func (x *OpenNativeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenNativeRequest.ProtoReflect.Descriptor instead.
+func (*OpenNativeRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *OpenNativeRequest) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *OpenNativeRequest) GetState() []byte {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *OpenNativeRequest) GetPerson() *Person {
+	if x != nil {
+		return x.Person
+	}
+	return nil
+}
+
+func (x *OpenNativeRequest) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *OpenNativeRequest) GetClientAddress() string {
+	if x != nil {
+		return x.ClientAddress
+	}
+	return ""
+}
+
+func (x *OpenNativeRequest) GetAnnounced() bool {
+	if x != nil {
+		return x.Announced
+	}
+	return false
+}
+
+type OpenNativeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ViewerId      string                 `protobuf:"bytes,1,opt,name=viewer_id,json=viewerId,proto3" json:"viewer_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenNativeResponse) Reset() {
+	*x = OpenNativeResponse{}
+	mi := &file_worker_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenNativeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenNativeResponse) ProtoMessage() {}
+
+func (x *OpenNativeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenNativeResponse.ProtoReflect.Descriptor instead.
+func (*OpenNativeResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *OpenNativeResponse) GetViewerId() string {
+	if x != nil {
+		return x.ViewerId
+	}
+	return ""
+}
+
+type TakeScreenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeScreenRequest) Reset() {
+	*x = TakeScreenRequest{}
+	mi := &file_worker_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeScreenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeScreenRequest) ProtoMessage() {}
+
+func (x *TakeScreenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeScreenRequest.ProtoReflect.Descriptor instead.
+func (*TakeScreenRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{57}
+}
+
+type TakeScreenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // of these parts
+	Pictures      []*ScreenPicture       `protobuf:"bytes,2,rep,name=pictures,proto3" json:"pictures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeScreenResponse) Reset() {
+	*x = TakeScreenResponse{}
+	mi := &file_worker_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeScreenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeScreenResponse) ProtoMessage() {}
+
+func (x *TakeScreenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeScreenResponse.ProtoReflect.Descriptor instead.
+func (*TakeScreenResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *TakeScreenResponse) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *TakeScreenResponse) GetPictures() []*ScreenPicture {
+	if x != nil {
+		return x.Pictures
+	}
+	return nil
+}
+
+type ScreenPicture struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Width         uint32                 `protobuf:"varint,1,opt,name=width,proto3" json:"width,omitempty"`
+	Height        uint32                 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
+	Grey          []byte                 `protobuf:"bytes,3,opt,name=grey,proto3" json:"grey,omitempty"` // a byte a pixel, row by row
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenPicture) Reset() {
+	*x = ScreenPicture{}
+	mi := &file_worker_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenPicture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenPicture) ProtoMessage() {}
+
+func (x *ScreenPicture) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenPicture.ProtoReflect.Descriptor instead.
+func (*ScreenPicture) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *ScreenPicture) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *ScreenPicture) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ScreenPicture) GetGrey() []byte {
+	if x != nil {
+		return x.Grey
+	}
+	return nil
+}
+
+type ScreenReadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Lines         []*ScreenLine          `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
+	Unread        string                 `protobuf:"bytes,3,opt,name=unread,proto3" json:"unread,omitempty"` // why nothing was read: "timeout", "failed"; empty: it was
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenReadRequest) Reset() {
+	*x = ScreenReadRequest{}
+	mi := &file_worker_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenReadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenReadRequest) ProtoMessage() {}
+
+func (x *ScreenReadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenReadRequest.ProtoReflect.Descriptor instead.
+func (*ScreenReadRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ScreenReadRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *ScreenReadRequest) GetLines() []*ScreenLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ScreenReadRequest) GetUnread() string {
+	if x != nil {
+		return x.Unread
+	}
+	return ""
+}
+
+type ScreenLine struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Picture       uint32                 `protobuf:"varint,1,opt,name=picture,proto3" json:"picture,omitempty"` // index
+	X             uint32                 `protobuf:"varint,2,opt,name=x,proto3" json:"x,omitempty"`             // in the picture
+	Y             uint32                 `protobuf:"varint,3,opt,name=y,proto3" json:"y,omitempty"`
+	Width         uint32                 `protobuf:"varint,4,opt,name=width,proto3" json:"width,omitempty"`
+	Height        uint32                 `protobuf:"varint,5,opt,name=height,proto3" json:"height,omitempty"`
+	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenLine) Reset() {
+	*x = ScreenLine{}
+	mi := &file_worker_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenLine) ProtoMessage() {}
+
+func (x *ScreenLine) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenLine.ProtoReflect.Descriptor instead.
+func (*ScreenLine) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ScreenLine) GetPicture() uint32 {
+	if x != nil {
+		return x.Picture
+	}
+	return 0
+}
+
+func (x *ScreenLine) GetX() uint32 {
+	if x != nil {
+		return x.X
+	}
+	return 0
+}
+
+func (x *ScreenLine) GetY() uint32 {
+	if x != nil {
+		return x.Y
+	}
+	return 0
+}
+
+func (x *ScreenLine) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *ScreenLine) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *ScreenLine) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type ScreenReadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenReadResponse) Reset() {
+	*x = ScreenReadResponse{}
+	mi := &file_worker_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenReadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenReadResponse) ProtoMessage() {}
+
+func (x *ScreenReadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenReadResponse.ProtoReflect.Descriptor instead.
+func (*ScreenReadResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{62}
+}
+
+type ThumbnailRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Known         uint64                 `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"` // serial of the caller's picture; zero: it has none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThumbnailRequest) Reset() {
+	*x = ThumbnailRequest{}
+	mi := &file_worker_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThumbnailRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThumbnailRequest) ProtoMessage() {}
+
+func (x *ThumbnailRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThumbnailRequest.ProtoReflect.Descriptor instead.
+func (*ThumbnailRequest) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *ThumbnailRequest) GetKnown() uint64 {
+	if x != nil {
+		return x.Known
+	}
+	return 0
+}
+
+type ThumbnailResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Serial        uint64                 `protobuf:"varint,1,opt,name=serial,proto3" json:"serial,omitempty"` // tells pictures of this worker apart
+	Jpeg          []byte                 `protobuf:"bytes,2,opt,name=jpeg,proto3" json:"jpeg,omitempty"`      // empty: as known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThumbnailResponse) Reset() {
+	*x = ThumbnailResponse{}
+	mi := &file_worker_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThumbnailResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThumbnailResponse) ProtoMessage() {}
+
+func (x *ThumbnailResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_worker_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThumbnailResponse.ProtoReflect.Descriptor instead.
+func (*ThumbnailResponse) Descriptor() ([]byte, []int) {
+	return file_worker_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ThumbnailResponse) GetSerial() uint64 {
+	if x != nil {
+		return x.Serial
+	}
+	return 0
+}
+
+func (x *ThumbnailResponse) GetJpeg() []byte {
+	if x != nil {
+		return x.Jpeg
+	}
+	return nil
 }
 
 var File_worker_proto protoreflect.FileDescriptor
 
 const file_worker_proto_rawDesc = "" +
 	"\n" +
-	"\fworker.proto\x12\x11vitrine.worker.v1\"\xc1\x03\n" +
+	"\fworker.proto\x12\x11vitrine.worker.v1\"\x98\x05\n" +
 	"\fStartRequest\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12-\n" +
@@ -1921,7 +4097,19 @@ const file_worker_proto_rawDesc = "" +
 	"\bencoding\x18\b \x01(\v2\x1b.vitrine.worker.v1.EncodingR\bencoding\x12A\n" +
 	"\trecording\x18\t \x01(\v2#.vitrine.worker.v1.RecordingOptionsR\trecording\x124\n" +
 	"\x16orphan_timeout_seconds\x18\n" +
-	" \x01(\rR\x14orphanTimeoutSeconds\",\n" +
+	" \x01(\rR\x14orphanTimeoutSeconds\x121\n" +
+	"\x06limits\x18\v \x01(\v2\x19.vitrine.worker.v1.LimitsR\x06limits\x12\x1c\n" +
+	"\twatermark\x18\f \x01(\bR\twatermark\x12\x1f\n" +
+	"\vread_screen\x18( \x01(\bR\n" +
+	"readScreen\x12\x1c\n" +
+	"\tdetection\x18\x1e \x01(\fR\tdetection\x12%\n" +
+	"\x0eanswer_seconds\x182 \x01(\rR\ranswerSeconds\x12\x1e\n" +
+	"\n" +
+	"unanswered\x183 \x01(\tR\n" +
+	"unanswered\"T\n" +
+	"\x06Limits\x12!\n" +
+	"\fidle_seconds\x18\x01 \x01(\rR\vidleSeconds\x12'\n" +
+	"\x0fwarning_seconds\x18\x02 \x01(\rR\x0ewarningSeconds\",\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"\xb0\x03\n" +
@@ -1931,7 +4119,7 @@ const file_worker_proto_rawDesc = "" +
 	"\bprotocol\x18\x03 \x01(\tR\bprotocol\x12\x18\n" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x1a\n" +
 	"\busername\x18\x05 \x01(\tR\busername\x12\x1a\n" +
-	"\bpassword\x18\x06 \x01(\tR\bpassword\x12(\n" +
+	"\bpassword\x18\x06 \x01(\fR\bpassword\x12(\n" +
 	"\x03tls\x18\a \x01(\v2\x16.vitrine.worker.v1.TLSR\x03tls\x12'\n" +
 	"\x0fallow_plaintext\x18\b \x01(\bR\x0eallowPlaintext\x12\x1b\n" +
 	"\tview_only\x18\t \x01(\bR\bviewOnly\x12.\n" +
@@ -1987,27 +4175,74 @@ const file_worker_proto_rawDesc = "" +
 	"\x0fmax_spool_bytes\x18\x03 \x01(\x04R\rmaxSpoolBytes\")\n" +
 	"\rStartResponse\x12\x18\n" +
 	"\asandbox\x18\x01 \x01(\tR\asandbox\"\x0e\n" +
-	"\fWatchRequest\"\xc0\x02\n" +
+	"\fWatchRequest\"\xbc\x03\n" +
 	"\x05Event\x127\n" +
 	"\x05state\x18\x01 \x01(\v2\x1f.vitrine.worker.v1.StateChangedH\x00R\x05state\x12@\n" +
 	"\vfile_closed\x18\x02 \x01(\v2\x1d.vitrine.worker.v1.FileClosedH\x00R\n" +
 	"fileClosed\x120\n" +
 	"\x05stats\x18\x03 \x01(\v2\x18.vitrine.worker.v1.StatsH\x00R\x05stats\x12=\n" +
 	"\aviewers\x18\x04 \x01(\v2!.vitrine.worker.v1.ViewersChangedH\x00R\aviewers\x12B\n" +
-	"\vcertificate\x18\x05 \x01(\v2\x1e.vitrine.worker.v1.CertificateH\x00R\vcertificateB\a\n" +
-	"\x05event\"/\n" +
+	"\vcertificate\x18\x05 \x01(\v2\x1e.vitrine.worker.v1.CertificateH\x00R\vcertificate\x120\n" +
+	"\x05alert\x18\x14 \x01(\v2\x18.vitrine.worker.v1.AlertH\x00R\x05alert\x12H\n" +
+	"\rjustification\x18( \x01(\v2 .vitrine.worker.v1.JustificationH\x00R\rjustificationB\a\n" +
+	"\x05event\"\xde\x01\n" +
+	"\x05Alert\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bseverity\x18\x03 \x01(\tR\bseverity\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x18\n" +
+	"\aexcerpt\x18\x06 \x01(\tR\aexcerpt\x12\x14\n" +
+	"\x05actor\x18\a \x01(\tR\x05actor\x12\x14\n" +
+	"\x05count\x18\b \x01(\rR\x05count\x12\x1b\n" +
+	"\tmoment_us\x18\f \x01(\x03R\bmomentUs\"\x95\x01\n" +
+	"\rJustification\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06answer\x18\x03 \x01(\tR\x06answer\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x1a\n" +
+	"\breleased\x18\x06 \x01(\bR\breleased\"/\n" +
 	"\vCertificate\x12 \n" +
-	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\"\xbd\x01\n" +
+	"\vfingerprint\x18\x01 \x01(\tR\vfingerprint\"\xff\x01\n" +
 	"\fStateChanged\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.vitrine.worker.v1.StateR\x05state\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x14\n" +
 	"\x05width\x18\x04 \x01(\rR\x05width\x12\x16\n" +
 	"\x06height\x18\x05 \x01(\rR\x06height\x12!\n" +
-	"\fdesktop_name\x18\x06 \x01(\tR\vdesktopName\" \n" +
+	"\fdesktop_name\x18\x06 \x01(\tR\vdesktopName\x12@\n" +
+	"\vsupervision\x18\x19 \x01(\v2\x1e.vitrine.worker.v1.SupervisionR\vsupervision\"\xaf\x01\n" +
+	"\vSupervision\x121\n" +
+	"\x06frozen\x18\x01 \x01(\v2\x19.vitrine.worker.v1.FrozenR\x06frozen\x124\n" +
+	"\acontrol\x18\x02 \x01(\v2\x1a.vitrine.worker.v1.ControlR\acontrol\x127\n" +
+	"\bquestion\x18\x03 \x01(\v2\x1b.vitrine.worker.v1.QuestionR\bquestion\"\x86\x02\n" +
+	"\bQuestion\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
+	"\x06person\x18\x02 \x01(\v2\x19.vitrine.worker.v1.PersonR\x06person\x12\x1b\n" +
+	"\tviewer_id\x18\x03 \x01(\tR\bviewerId\x122\n" +
+	"\x05rules\x18\x04 \x03(\v2\x1c.vitrine.worker.v1.AskedRuleR\x05rules\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x12\x12\n" +
+	"\x04held\x18\x06 \x01(\bR\x04held\x12\x19\n" +
+	"\bsince_us\x18\a \x01(\x03R\asinceUs\x12\x1f\n" +
+	"\vdeadline_us\x18\b \x01(\x03R\n" +
+	"deadlineUs\"E\n" +
+	"\tAskedRule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
+	"\x05about\x18\x03 \x01(\tR\x05about\"|\n" +
+	"\x06Frozen\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x19\n" +
+	"\bsince_us\x18\x04 \x01(\x03R\asinceUs\"t\n" +
+	"\aControl\x12\x1b\n" +
+	"\tviewer_id\x18\x01 \x01(\tR\bviewerId\x121\n" +
+	"\x06person\x18\x02 \x01(\v2\x19.vitrine.worker.v1.PersonR\x06person\x12\x19\n" +
+	"\bsince_us\x18\x03 \x01(\x03R\asinceUs\" \n" +
 	"\n" +
 	"FileClosed\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xd2\x01\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xee\x01\n" +
 	"\x05Stats\x12\x16\n" +
 	"\x06frames\x18\x01 \x01(\x04R\x06frames\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12\x1d\n" +
@@ -2016,21 +4251,25 @@ const file_worker_proto_rawDesc = "" +
 	"\abitrate\x18\x04 \x01(\x01R\abitrate\x12\x18\n" +
 	"\aviewers\x18\x05 \x01(\rR\aviewers\x12!\n" +
 	"\finput_events\x18\x06 \x01(\x04R\vinputEvents\x12%\n" +
-	"\x0erecorded_bytes\x18\a \x01(\x04R\rrecordedBytes\"E\n" +
+	"\x0erecorded_bytes\x18\a \x01(\x04R\rrecordedBytes\x12\x1a\n" +
+	"\bencoders\x18\b \x01(\x04R\bencoders\"E\n" +
 	"\x0eViewersChanged\x123\n" +
-	"\aviewers\x18\x01 \x03(\v2\x19.vitrine.worker.v1.ViewerR\aviewers\"y\n" +
+	"\aviewers\x18\x01 \x03(\v2\x19.vitrine.worker.v1.ViewerR\aviewers\"\xab\x01\n" +
 	"\x06Viewer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
 	"\x06person\x18\x02 \x01(\v2\x19.vitrine.worker.v1.PersonR\x06person\x12\x12\n" +
 	"\x04role\x18\x03 \x01(\tR\x04role\x12\x18\n" +
-	"\aaddress\x18\x04 \x01(\tR\aaddress\"\r\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x1c\n" +
+	"\tannounced\x18\x05 \x01(\bR\tannounced\x12\x12\n" +
+	"\x04kind\x18\x1e \x01(\tR\x04kind\"\r\n" +
 	"\vPingRequest\"\x0e\n" +
-	"\fPingResponse\"\x8e\x01\n" +
+	"\fPingResponse\"\xac\x01\n" +
 	"\fOfferRequest\x121\n" +
 	"\x06person\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x06person\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12%\n" +
 	"\x0eclient_address\x18\x03 \x01(\tR\rclientAddress\x12\x10\n" +
-	"\x03sdp\x18\x04 \x01(\tR\x03sdp\">\n" +
+	"\x03sdp\x18\x04 \x01(\tR\x03sdp\x12\x1c\n" +
+	"\tannounced\x18\x05 \x01(\bR\tannounced\">\n" +
 	"\rOfferResponse\x12\x1b\n" +
 	"\tviewer_id\x18\x01 \x01(\tR\bviewerId\x12\x10\n" +
 	"\x03sdp\x18\x02 \x01(\tR\x03sdp\"O\n" +
@@ -2041,17 +4280,98 @@ const file_worker_proto_rawDesc = "" +
 	"\x12CloseViewerRequest\x12\x1b\n" +
 	"\tviewer_id\x18\x01 \x01(\tR\bviewerId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x15\n" +
-	"\x13CloseViewerResponse\"@\n" +
+	"\x13CloseViewerResponse\"k\n" +
 	"\x10TerminateRequest\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\x13\n" +
-	"\x11TerminateResponse*i\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12)\n" +
+	"\x02by\x18\x03 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\"\x13\n" +
+	"\x11TerminateResponse\"n\n" +
+	"\rNotifyRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12!\n" +
+	"\fremaining_ms\x18\x04 \x01(\rR\vremainingMs\"\x10\n" +
+	"\x0eNotifyResponse\"s\n" +
+	"\rPermitRequest\x12.\n" +
+	"\x13clipboard_to_target\x18\x01 \x01(\bR\x11clipboardToTarget\x122\n" +
+	"\x15clipboard_from_target\x18\x02 \x01(\bR\x13clipboardFromTarget\"\x10\n" +
+	"\x0ePermitResponse\"/\n" +
+	"\x0fSetRulesRequest\x12\x1c\n" +
+	"\tdetection\x18\x01 \x01(\fR\tdetection\"\x12\n" +
+	"\x10SetRulesResponse\"7\n" +
+	"\aRefused\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"h\n" +
+	"\rFreezeRequest\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\x10\n" +
+	"\x0eFreezeResponse\":\n" +
+	"\rResumeRequest\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\"\x10\n" +
+	"\x0eResumeResponse\"p\n" +
+	"\x12TakeControlRequest\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\x12\x1b\n" +
+	"\tviewer_id\x18\x02 \x01(\tR\bviewerId\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\bR\x04from\"\x15\n" +
+	"\x13TakeControlResponse\"B\n" +
+	"\x15ReleaseControlRequest\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\"\x18\n" +
+	"\x16ReleaseControlResponse\"W\n" +
+	"\x12ShowMessageRequest\x12-\n" +
+	"\x04from\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x04from\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"%\n" +
+	"\x13ShowMessageResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\xa3\x01\n" +
+	"\rAnswerRequest\x12)\n" +
+	"\x02by\x18\x01 \x01(\v2\x19.vitrine.worker.v1.PersonR\x02by\x12\x1b\n" +
+	"\tviewer_id\x18\x02 \x01(\tR\bviewerId\x12\x1a\n" +
+	"\bquestion\x18\x03 \x01(\tR\bquestion\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06refuse\x18\x05 \x01(\bR\x06refuse\"$\n" +
+	"\x0eAnswerResponse\x12\x12\n" +
+	"\x04sent\x18\x01 \x01(\bR\x04sent\"\xcb\x01\n" +
+	"\x11OpenNativeRequest\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\fR\x05token\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\fR\x05state\x121\n" +
+	"\x06person\x18\x03 \x01(\v2\x19.vitrine.worker.v1.PersonR\x06person\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\tR\x04role\x12%\n" +
+	"\x0eclient_address\x18\x05 \x01(\tR\rclientAddress\x12\x1c\n" +
+	"\tannounced\x18\x06 \x01(\bR\tannounced\"1\n" +
+	"\x12OpenNativeResponse\x12\x1b\n" +
+	"\tviewer_id\x18\x01 \x01(\tR\bviewerId\"\x13\n" +
+	"\x11TakeScreenRequest\"b\n" +
+	"\x12TakeScreenResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12<\n" +
+	"\bpictures\x18\x02 \x03(\v2 .vitrine.worker.v1.ScreenPictureR\bpictures\"Q\n" +
+	"\rScreenPicture\x12\x14\n" +
+	"\x05width\x18\x01 \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\x02 \x01(\rR\x06height\x12\x12\n" +
+	"\x04grey\x18\x03 \x01(\fR\x04grey\"p\n" +
+	"\x11ScreenReadRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x123\n" +
+	"\x05lines\x18\x02 \x03(\v2\x1d.vitrine.worker.v1.ScreenLineR\x05lines\x12\x16\n" +
+	"\x06unread\x18\x03 \x01(\tR\x06unread\"\x84\x01\n" +
+	"\n" +
+	"ScreenLine\x12\x18\n" +
+	"\apicture\x18\x01 \x01(\rR\apicture\x12\f\n" +
+	"\x01x\x18\x02 \x01(\rR\x01x\x12\f\n" +
+	"\x01y\x18\x03 \x01(\rR\x01y\x12\x14\n" +
+	"\x05width\x18\x04 \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\x05 \x01(\rR\x06height\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"\x14\n" +
+	"\x12ScreenReadResponse\"(\n" +
+	"\x10ThumbnailRequest\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\x04R\x05known\"?\n" +
+	"\x11ThumbnailResponse\x12\x16\n" +
+	"\x06serial\x18\x01 \x01(\x04R\x06serial\x12\x12\n" +
+	"\x04jpeg\x18\x02 \x01(\fR\x04jpeg*i\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STATE_CONNECTING\x10\x01\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x02\x12\x10\n" +
 	"\fSTATE_FROZEN\x10\x03\x12\x0f\n" +
-	"\vSTATE_ENDED\x10\x042\xc9\x04\n" +
+	"\vSTATE_ENDED\x10\x042\xb5\r\n" +
 	"\x06Worker\x12J\n" +
 	"\x05Start\x12\x1f.vitrine.worker.v1.StartRequest\x1a .vitrine.worker.v1.StartResponse\x12D\n" +
 	"\x05Watch\x12\x1f.vitrine.worker.v1.WatchRequest\x1a\x18.vitrine.worker.v1.Event0\x01\x12G\n" +
@@ -2059,7 +4379,23 @@ const file_worker_proto_rawDesc = "" +
 	"\x05Offer\x12\x1f.vitrine.worker.v1.OfferRequest\x1a .vitrine.worker.v1.OfferResponse\x12b\n" +
 	"\rAddCandidates\x12'.vitrine.worker.v1.AddCandidatesRequest\x1a(.vitrine.worker.v1.AddCandidatesResponse\x12\\\n" +
 	"\vCloseViewer\x12%.vitrine.worker.v1.CloseViewerRequest\x1a&.vitrine.worker.v1.CloseViewerResponse\x12V\n" +
-	"\tTerminate\x12#.vitrine.worker.v1.TerminateRequest\x1a$.vitrine.worker.v1.TerminateResponseB9Z7github.com/vitrine-psm/vitrine/internal/worker/workerpbb\x06proto3"
+	"\tTerminate\x12#.vitrine.worker.v1.TerminateRequest\x1a$.vitrine.worker.v1.TerminateResponse\x12M\n" +
+	"\x06Notify\x12 .vitrine.worker.v1.NotifyRequest\x1a!.vitrine.worker.v1.NotifyResponse\x12M\n" +
+	"\x06Permit\x12 .vitrine.worker.v1.PermitRequest\x1a!.vitrine.worker.v1.PermitResponse\x12M\n" +
+	"\x06Freeze\x12 .vitrine.worker.v1.FreezeRequest\x1a!.vitrine.worker.v1.FreezeResponse\x12M\n" +
+	"\x06Resume\x12 .vitrine.worker.v1.ResumeRequest\x1a!.vitrine.worker.v1.ResumeResponse\x12\\\n" +
+	"\vTakeControl\x12%.vitrine.worker.v1.TakeControlRequest\x1a&.vitrine.worker.v1.TakeControlResponse\x12e\n" +
+	"\x0eReleaseControl\x12(.vitrine.worker.v1.ReleaseControlRequest\x1a).vitrine.worker.v1.ReleaseControlResponse\x12\\\n" +
+	"\vShowMessage\x12%.vitrine.worker.v1.ShowMessageRequest\x1a&.vitrine.worker.v1.ShowMessageResponse\x12M\n" +
+	"\x06Answer\x12 .vitrine.worker.v1.AnswerRequest\x1a!.vitrine.worker.v1.AnswerResponse\x12Y\n" +
+	"\n" +
+	"OpenNative\x12$.vitrine.worker.v1.OpenNativeRequest\x1a%.vitrine.worker.v1.OpenNativeResponse\x12Y\n" +
+	"\n" +
+	"TakeScreen\x12$.vitrine.worker.v1.TakeScreenRequest\x1a%.vitrine.worker.v1.TakeScreenResponse\x12Y\n" +
+	"\n" +
+	"ScreenRead\x12$.vitrine.worker.v1.ScreenReadRequest\x1a%.vitrine.worker.v1.ScreenReadResponse\x12V\n" +
+	"\tThumbnail\x12#.vitrine.worker.v1.ThumbnailRequest\x1a$.vitrine.worker.v1.ThumbnailResponse\x12S\n" +
+	"\bSetRules\x12\".vitrine.worker.v1.SetRulesRequest\x1a#.vitrine.worker.v1.SetRulesResponseB9Z7github.com/vitrine-psm/vitrine/internal/worker/workerpbb\x06proto3"
 
 var (
 	file_worker_proto_rawDescOnce sync.Once
@@ -2074,75 +4410,159 @@ func file_worker_proto_rawDescGZIP() []byte {
 }
 
 var file_worker_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_worker_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_worker_proto_goTypes = []any{
-	(State)(0),                    // 0: vitrine.worker.v1.State
-	(*StartRequest)(nil),          // 1: vitrine.worker.v1.StartRequest
-	(*Person)(nil),                // 2: vitrine.worker.v1.Person
-	(*Target)(nil),                // 3: vitrine.worker.v1.Target
-	(*RDP)(nil),                   // 4: vitrine.worker.v1.RDP
-	(*KerberosTicket)(nil),        // 5: vitrine.worker.v1.KerberosTicket
-	(*RDPPerformance)(nil),        // 6: vitrine.worker.v1.RDPPerformance
-	(*TLS)(nil),                   // 7: vitrine.worker.v1.TLS
-	(*Encoding)(nil),              // 8: vitrine.worker.v1.Encoding
-	(*RecordingOptions)(nil),      // 9: vitrine.worker.v1.RecordingOptions
-	(*StartResponse)(nil),         // 10: vitrine.worker.v1.StartResponse
-	(*WatchRequest)(nil),          // 11: vitrine.worker.v1.WatchRequest
-	(*Event)(nil),                 // 12: vitrine.worker.v1.Event
-	(*Certificate)(nil),           // 13: vitrine.worker.v1.Certificate
-	(*StateChanged)(nil),          // 14: vitrine.worker.v1.StateChanged
-	(*FileClosed)(nil),            // 15: vitrine.worker.v1.FileClosed
-	(*Stats)(nil),                 // 16: vitrine.worker.v1.Stats
-	(*ViewersChanged)(nil),        // 17: vitrine.worker.v1.ViewersChanged
-	(*Viewer)(nil),                // 18: vitrine.worker.v1.Viewer
-	(*PingRequest)(nil),           // 19: vitrine.worker.v1.PingRequest
-	(*PingResponse)(nil),          // 20: vitrine.worker.v1.PingResponse
-	(*OfferRequest)(nil),          // 21: vitrine.worker.v1.OfferRequest
-	(*OfferResponse)(nil),         // 22: vitrine.worker.v1.OfferResponse
-	(*AddCandidatesRequest)(nil),  // 23: vitrine.worker.v1.AddCandidatesRequest
-	(*AddCandidatesResponse)(nil), // 24: vitrine.worker.v1.AddCandidatesResponse
-	(*CloseViewerRequest)(nil),    // 25: vitrine.worker.v1.CloseViewerRequest
-	(*CloseViewerResponse)(nil),   // 26: vitrine.worker.v1.CloseViewerResponse
-	(*TerminateRequest)(nil),      // 27: vitrine.worker.v1.TerminateRequest
-	(*TerminateResponse)(nil),     // 28: vitrine.worker.v1.TerminateResponse
+	(State)(0),                     // 0: vitrine.worker.v1.State
+	(*StartRequest)(nil),           // 1: vitrine.worker.v1.StartRequest
+	(*Limits)(nil),                 // 2: vitrine.worker.v1.Limits
+	(*Person)(nil),                 // 3: vitrine.worker.v1.Person
+	(*Target)(nil),                 // 4: vitrine.worker.v1.Target
+	(*RDP)(nil),                    // 5: vitrine.worker.v1.RDP
+	(*KerberosTicket)(nil),         // 6: vitrine.worker.v1.KerberosTicket
+	(*RDPPerformance)(nil),         // 7: vitrine.worker.v1.RDPPerformance
+	(*TLS)(nil),                    // 8: vitrine.worker.v1.TLS
+	(*Encoding)(nil),               // 9: vitrine.worker.v1.Encoding
+	(*RecordingOptions)(nil),       // 10: vitrine.worker.v1.RecordingOptions
+	(*StartResponse)(nil),          // 11: vitrine.worker.v1.StartResponse
+	(*WatchRequest)(nil),           // 12: vitrine.worker.v1.WatchRequest
+	(*Event)(nil),                  // 13: vitrine.worker.v1.Event
+	(*Alert)(nil),                  // 14: vitrine.worker.v1.Alert
+	(*Justification)(nil),          // 15: vitrine.worker.v1.Justification
+	(*Certificate)(nil),            // 16: vitrine.worker.v1.Certificate
+	(*StateChanged)(nil),           // 17: vitrine.worker.v1.StateChanged
+	(*Supervision)(nil),            // 18: vitrine.worker.v1.Supervision
+	(*Question)(nil),               // 19: vitrine.worker.v1.Question
+	(*AskedRule)(nil),              // 20: vitrine.worker.v1.AskedRule
+	(*Frozen)(nil),                 // 21: vitrine.worker.v1.Frozen
+	(*Control)(nil),                // 22: vitrine.worker.v1.Control
+	(*FileClosed)(nil),             // 23: vitrine.worker.v1.FileClosed
+	(*Stats)(nil),                  // 24: vitrine.worker.v1.Stats
+	(*ViewersChanged)(nil),         // 25: vitrine.worker.v1.ViewersChanged
+	(*Viewer)(nil),                 // 26: vitrine.worker.v1.Viewer
+	(*PingRequest)(nil),            // 27: vitrine.worker.v1.PingRequest
+	(*PingResponse)(nil),           // 28: vitrine.worker.v1.PingResponse
+	(*OfferRequest)(nil),           // 29: vitrine.worker.v1.OfferRequest
+	(*OfferResponse)(nil),          // 30: vitrine.worker.v1.OfferResponse
+	(*AddCandidatesRequest)(nil),   // 31: vitrine.worker.v1.AddCandidatesRequest
+	(*AddCandidatesResponse)(nil),  // 32: vitrine.worker.v1.AddCandidatesResponse
+	(*CloseViewerRequest)(nil),     // 33: vitrine.worker.v1.CloseViewerRequest
+	(*CloseViewerResponse)(nil),    // 34: vitrine.worker.v1.CloseViewerResponse
+	(*TerminateRequest)(nil),       // 35: vitrine.worker.v1.TerminateRequest
+	(*TerminateResponse)(nil),      // 36: vitrine.worker.v1.TerminateResponse
+	(*NotifyRequest)(nil),          // 37: vitrine.worker.v1.NotifyRequest
+	(*NotifyResponse)(nil),         // 38: vitrine.worker.v1.NotifyResponse
+	(*PermitRequest)(nil),          // 39: vitrine.worker.v1.PermitRequest
+	(*PermitResponse)(nil),         // 40: vitrine.worker.v1.PermitResponse
+	(*SetRulesRequest)(nil),        // 41: vitrine.worker.v1.SetRulesRequest
+	(*SetRulesResponse)(nil),       // 42: vitrine.worker.v1.SetRulesResponse
+	(*Refused)(nil),                // 43: vitrine.worker.v1.Refused
+	(*FreezeRequest)(nil),          // 44: vitrine.worker.v1.FreezeRequest
+	(*FreezeResponse)(nil),         // 45: vitrine.worker.v1.FreezeResponse
+	(*ResumeRequest)(nil),          // 46: vitrine.worker.v1.ResumeRequest
+	(*ResumeResponse)(nil),         // 47: vitrine.worker.v1.ResumeResponse
+	(*TakeControlRequest)(nil),     // 48: vitrine.worker.v1.TakeControlRequest
+	(*TakeControlResponse)(nil),    // 49: vitrine.worker.v1.TakeControlResponse
+	(*ReleaseControlRequest)(nil),  // 50: vitrine.worker.v1.ReleaseControlRequest
+	(*ReleaseControlResponse)(nil), // 51: vitrine.worker.v1.ReleaseControlResponse
+	(*ShowMessageRequest)(nil),     // 52: vitrine.worker.v1.ShowMessageRequest
+	(*ShowMessageResponse)(nil),    // 53: vitrine.worker.v1.ShowMessageResponse
+	(*AnswerRequest)(nil),          // 54: vitrine.worker.v1.AnswerRequest
+	(*AnswerResponse)(nil),         // 55: vitrine.worker.v1.AnswerResponse
+	(*OpenNativeRequest)(nil),      // 56: vitrine.worker.v1.OpenNativeRequest
+	(*OpenNativeResponse)(nil),     // 57: vitrine.worker.v1.OpenNativeResponse
+	(*TakeScreenRequest)(nil),      // 58: vitrine.worker.v1.TakeScreenRequest
+	(*TakeScreenResponse)(nil),     // 59: vitrine.worker.v1.TakeScreenResponse
+	(*ScreenPicture)(nil),          // 60: vitrine.worker.v1.ScreenPicture
+	(*ScreenReadRequest)(nil),      // 61: vitrine.worker.v1.ScreenReadRequest
+	(*ScreenLine)(nil),             // 62: vitrine.worker.v1.ScreenLine
+	(*ScreenReadResponse)(nil),     // 63: vitrine.worker.v1.ScreenReadResponse
+	(*ThumbnailRequest)(nil),       // 64: vitrine.worker.v1.ThumbnailRequest
+	(*ThumbnailResponse)(nil),      // 65: vitrine.worker.v1.ThumbnailResponse
 }
 var file_worker_proto_depIdxs = []int32{
-	2,  // 0: vitrine.worker.v1.StartRequest.user:type_name -> vitrine.worker.v1.Person
-	3,  // 1: vitrine.worker.v1.StartRequest.target:type_name -> vitrine.worker.v1.Target
-	8,  // 2: vitrine.worker.v1.StartRequest.encoding:type_name -> vitrine.worker.v1.Encoding
-	9,  // 3: vitrine.worker.v1.StartRequest.recording:type_name -> vitrine.worker.v1.RecordingOptions
-	7,  // 4: vitrine.worker.v1.Target.tls:type_name -> vitrine.worker.v1.TLS
-	4,  // 5: vitrine.worker.v1.Target.rdp:type_name -> vitrine.worker.v1.RDP
-	5,  // 6: vitrine.worker.v1.RDP.kerberos_ticket:type_name -> vitrine.worker.v1.KerberosTicket
-	6,  // 7: vitrine.worker.v1.RDP.performance:type_name -> vitrine.worker.v1.RDPPerformance
-	14, // 8: vitrine.worker.v1.Event.state:type_name -> vitrine.worker.v1.StateChanged
-	15, // 9: vitrine.worker.v1.Event.file_closed:type_name -> vitrine.worker.v1.FileClosed
-	16, // 10: vitrine.worker.v1.Event.stats:type_name -> vitrine.worker.v1.Stats
-	17, // 11: vitrine.worker.v1.Event.viewers:type_name -> vitrine.worker.v1.ViewersChanged
-	13, // 12: vitrine.worker.v1.Event.certificate:type_name -> vitrine.worker.v1.Certificate
-	0,  // 13: vitrine.worker.v1.StateChanged.state:type_name -> vitrine.worker.v1.State
-	18, // 14: vitrine.worker.v1.ViewersChanged.viewers:type_name -> vitrine.worker.v1.Viewer
-	2,  // 15: vitrine.worker.v1.Viewer.person:type_name -> vitrine.worker.v1.Person
-	2,  // 16: vitrine.worker.v1.OfferRequest.person:type_name -> vitrine.worker.v1.Person
-	1,  // 17: vitrine.worker.v1.Worker.Start:input_type -> vitrine.worker.v1.StartRequest
-	11, // 18: vitrine.worker.v1.Worker.Watch:input_type -> vitrine.worker.v1.WatchRequest
-	19, // 19: vitrine.worker.v1.Worker.Ping:input_type -> vitrine.worker.v1.PingRequest
-	21, // 20: vitrine.worker.v1.Worker.Offer:input_type -> vitrine.worker.v1.OfferRequest
-	23, // 21: vitrine.worker.v1.Worker.AddCandidates:input_type -> vitrine.worker.v1.AddCandidatesRequest
-	25, // 22: vitrine.worker.v1.Worker.CloseViewer:input_type -> vitrine.worker.v1.CloseViewerRequest
-	27, // 23: vitrine.worker.v1.Worker.Terminate:input_type -> vitrine.worker.v1.TerminateRequest
-	10, // 24: vitrine.worker.v1.Worker.Start:output_type -> vitrine.worker.v1.StartResponse
-	12, // 25: vitrine.worker.v1.Worker.Watch:output_type -> vitrine.worker.v1.Event
-	20, // 26: vitrine.worker.v1.Worker.Ping:output_type -> vitrine.worker.v1.PingResponse
-	22, // 27: vitrine.worker.v1.Worker.Offer:output_type -> vitrine.worker.v1.OfferResponse
-	24, // 28: vitrine.worker.v1.Worker.AddCandidates:output_type -> vitrine.worker.v1.AddCandidatesResponse
-	26, // 29: vitrine.worker.v1.Worker.CloseViewer:output_type -> vitrine.worker.v1.CloseViewerResponse
-	28, // 30: vitrine.worker.v1.Worker.Terminate:output_type -> vitrine.worker.v1.TerminateResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	3,  // 0: vitrine.worker.v1.StartRequest.user:type_name -> vitrine.worker.v1.Person
+	4,  // 1: vitrine.worker.v1.StartRequest.target:type_name -> vitrine.worker.v1.Target
+	9,  // 2: vitrine.worker.v1.StartRequest.encoding:type_name -> vitrine.worker.v1.Encoding
+	10, // 3: vitrine.worker.v1.StartRequest.recording:type_name -> vitrine.worker.v1.RecordingOptions
+	2,  // 4: vitrine.worker.v1.StartRequest.limits:type_name -> vitrine.worker.v1.Limits
+	8,  // 5: vitrine.worker.v1.Target.tls:type_name -> vitrine.worker.v1.TLS
+	5,  // 6: vitrine.worker.v1.Target.rdp:type_name -> vitrine.worker.v1.RDP
+	6,  // 7: vitrine.worker.v1.RDP.kerberos_ticket:type_name -> vitrine.worker.v1.KerberosTicket
+	7,  // 8: vitrine.worker.v1.RDP.performance:type_name -> vitrine.worker.v1.RDPPerformance
+	17, // 9: vitrine.worker.v1.Event.state:type_name -> vitrine.worker.v1.StateChanged
+	23, // 10: vitrine.worker.v1.Event.file_closed:type_name -> vitrine.worker.v1.FileClosed
+	24, // 11: vitrine.worker.v1.Event.stats:type_name -> vitrine.worker.v1.Stats
+	25, // 12: vitrine.worker.v1.Event.viewers:type_name -> vitrine.worker.v1.ViewersChanged
+	16, // 13: vitrine.worker.v1.Event.certificate:type_name -> vitrine.worker.v1.Certificate
+	14, // 14: vitrine.worker.v1.Event.alert:type_name -> vitrine.worker.v1.Alert
+	15, // 15: vitrine.worker.v1.Event.justification:type_name -> vitrine.worker.v1.Justification
+	0,  // 16: vitrine.worker.v1.StateChanged.state:type_name -> vitrine.worker.v1.State
+	18, // 17: vitrine.worker.v1.StateChanged.supervision:type_name -> vitrine.worker.v1.Supervision
+	21, // 18: vitrine.worker.v1.Supervision.frozen:type_name -> vitrine.worker.v1.Frozen
+	22, // 19: vitrine.worker.v1.Supervision.control:type_name -> vitrine.worker.v1.Control
+	19, // 20: vitrine.worker.v1.Supervision.question:type_name -> vitrine.worker.v1.Question
+	3,  // 21: vitrine.worker.v1.Question.person:type_name -> vitrine.worker.v1.Person
+	20, // 22: vitrine.worker.v1.Question.rules:type_name -> vitrine.worker.v1.AskedRule
+	3,  // 23: vitrine.worker.v1.Frozen.by:type_name -> vitrine.worker.v1.Person
+	3,  // 24: vitrine.worker.v1.Control.person:type_name -> vitrine.worker.v1.Person
+	26, // 25: vitrine.worker.v1.ViewersChanged.viewers:type_name -> vitrine.worker.v1.Viewer
+	3,  // 26: vitrine.worker.v1.Viewer.person:type_name -> vitrine.worker.v1.Person
+	3,  // 27: vitrine.worker.v1.OfferRequest.person:type_name -> vitrine.worker.v1.Person
+	3,  // 28: vitrine.worker.v1.TerminateRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 29: vitrine.worker.v1.FreezeRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 30: vitrine.worker.v1.ResumeRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 31: vitrine.worker.v1.TakeControlRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 32: vitrine.worker.v1.ReleaseControlRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 33: vitrine.worker.v1.ShowMessageRequest.from:type_name -> vitrine.worker.v1.Person
+	3,  // 34: vitrine.worker.v1.AnswerRequest.by:type_name -> vitrine.worker.v1.Person
+	3,  // 35: vitrine.worker.v1.OpenNativeRequest.person:type_name -> vitrine.worker.v1.Person
+	60, // 36: vitrine.worker.v1.TakeScreenResponse.pictures:type_name -> vitrine.worker.v1.ScreenPicture
+	62, // 37: vitrine.worker.v1.ScreenReadRequest.lines:type_name -> vitrine.worker.v1.ScreenLine
+	1,  // 38: vitrine.worker.v1.Worker.Start:input_type -> vitrine.worker.v1.StartRequest
+	12, // 39: vitrine.worker.v1.Worker.Watch:input_type -> vitrine.worker.v1.WatchRequest
+	27, // 40: vitrine.worker.v1.Worker.Ping:input_type -> vitrine.worker.v1.PingRequest
+	29, // 41: vitrine.worker.v1.Worker.Offer:input_type -> vitrine.worker.v1.OfferRequest
+	31, // 42: vitrine.worker.v1.Worker.AddCandidates:input_type -> vitrine.worker.v1.AddCandidatesRequest
+	33, // 43: vitrine.worker.v1.Worker.CloseViewer:input_type -> vitrine.worker.v1.CloseViewerRequest
+	35, // 44: vitrine.worker.v1.Worker.Terminate:input_type -> vitrine.worker.v1.TerminateRequest
+	37, // 45: vitrine.worker.v1.Worker.Notify:input_type -> vitrine.worker.v1.NotifyRequest
+	39, // 46: vitrine.worker.v1.Worker.Permit:input_type -> vitrine.worker.v1.PermitRequest
+	44, // 47: vitrine.worker.v1.Worker.Freeze:input_type -> vitrine.worker.v1.FreezeRequest
+	46, // 48: vitrine.worker.v1.Worker.Resume:input_type -> vitrine.worker.v1.ResumeRequest
+	48, // 49: vitrine.worker.v1.Worker.TakeControl:input_type -> vitrine.worker.v1.TakeControlRequest
+	50, // 50: vitrine.worker.v1.Worker.ReleaseControl:input_type -> vitrine.worker.v1.ReleaseControlRequest
+	52, // 51: vitrine.worker.v1.Worker.ShowMessage:input_type -> vitrine.worker.v1.ShowMessageRequest
+	54, // 52: vitrine.worker.v1.Worker.Answer:input_type -> vitrine.worker.v1.AnswerRequest
+	56, // 53: vitrine.worker.v1.Worker.OpenNative:input_type -> vitrine.worker.v1.OpenNativeRequest
+	58, // 54: vitrine.worker.v1.Worker.TakeScreen:input_type -> vitrine.worker.v1.TakeScreenRequest
+	61, // 55: vitrine.worker.v1.Worker.ScreenRead:input_type -> vitrine.worker.v1.ScreenReadRequest
+	64, // 56: vitrine.worker.v1.Worker.Thumbnail:input_type -> vitrine.worker.v1.ThumbnailRequest
+	41, // 57: vitrine.worker.v1.Worker.SetRules:input_type -> vitrine.worker.v1.SetRulesRequest
+	11, // 58: vitrine.worker.v1.Worker.Start:output_type -> vitrine.worker.v1.StartResponse
+	13, // 59: vitrine.worker.v1.Worker.Watch:output_type -> vitrine.worker.v1.Event
+	28, // 60: vitrine.worker.v1.Worker.Ping:output_type -> vitrine.worker.v1.PingResponse
+	30, // 61: vitrine.worker.v1.Worker.Offer:output_type -> vitrine.worker.v1.OfferResponse
+	32, // 62: vitrine.worker.v1.Worker.AddCandidates:output_type -> vitrine.worker.v1.AddCandidatesResponse
+	34, // 63: vitrine.worker.v1.Worker.CloseViewer:output_type -> vitrine.worker.v1.CloseViewerResponse
+	36, // 64: vitrine.worker.v1.Worker.Terminate:output_type -> vitrine.worker.v1.TerminateResponse
+	38, // 65: vitrine.worker.v1.Worker.Notify:output_type -> vitrine.worker.v1.NotifyResponse
+	40, // 66: vitrine.worker.v1.Worker.Permit:output_type -> vitrine.worker.v1.PermitResponse
+	45, // 67: vitrine.worker.v1.Worker.Freeze:output_type -> vitrine.worker.v1.FreezeResponse
+	47, // 68: vitrine.worker.v1.Worker.Resume:output_type -> vitrine.worker.v1.ResumeResponse
+	49, // 69: vitrine.worker.v1.Worker.TakeControl:output_type -> vitrine.worker.v1.TakeControlResponse
+	51, // 70: vitrine.worker.v1.Worker.ReleaseControl:output_type -> vitrine.worker.v1.ReleaseControlResponse
+	53, // 71: vitrine.worker.v1.Worker.ShowMessage:output_type -> vitrine.worker.v1.ShowMessageResponse
+	55, // 72: vitrine.worker.v1.Worker.Answer:output_type -> vitrine.worker.v1.AnswerResponse
+	57, // 73: vitrine.worker.v1.Worker.OpenNative:output_type -> vitrine.worker.v1.OpenNativeResponse
+	59, // 74: vitrine.worker.v1.Worker.TakeScreen:output_type -> vitrine.worker.v1.TakeScreenResponse
+	63, // 75: vitrine.worker.v1.Worker.ScreenRead:output_type -> vitrine.worker.v1.ScreenReadResponse
+	65, // 76: vitrine.worker.v1.Worker.Thumbnail:output_type -> vitrine.worker.v1.ThumbnailResponse
+	42, // 77: vitrine.worker.v1.Worker.SetRules:output_type -> vitrine.worker.v1.SetRulesResponse
+	58, // [58:78] is the sub-list for method output_type
+	38, // [38:58] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_worker_proto_init() }
@@ -2150,12 +4570,14 @@ func file_worker_proto_init() {
 	if File_worker_proto != nil {
 		return
 	}
-	file_worker_proto_msgTypes[11].OneofWrappers = []any{
+	file_worker_proto_msgTypes[12].OneofWrappers = []any{
 		(*Event_State)(nil),
 		(*Event_FileClosed)(nil),
 		(*Event_Stats)(nil),
 		(*Event_Viewers)(nil),
 		(*Event_Certificate)(nil),
+		(*Event_Alert)(nil),
+		(*Event_Justification)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2163,7 +4585,7 @@ func file_worker_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_worker_proto_rawDesc), len(file_worker_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,13 +23,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Worker_Start_FullMethodName         = "/vitrine.worker.v1.Worker/Start"
-	Worker_Watch_FullMethodName         = "/vitrine.worker.v1.Worker/Watch"
-	Worker_Ping_FullMethodName          = "/vitrine.worker.v1.Worker/Ping"
-	Worker_Offer_FullMethodName         = "/vitrine.worker.v1.Worker/Offer"
-	Worker_AddCandidates_FullMethodName = "/vitrine.worker.v1.Worker/AddCandidates"
-	Worker_CloseViewer_FullMethodName   = "/vitrine.worker.v1.Worker/CloseViewer"
-	Worker_Terminate_FullMethodName     = "/vitrine.worker.v1.Worker/Terminate"
+	Worker_Start_FullMethodName          = "/vitrine.worker.v1.Worker/Start"
+	Worker_Watch_FullMethodName          = "/vitrine.worker.v1.Worker/Watch"
+	Worker_Ping_FullMethodName           = "/vitrine.worker.v1.Worker/Ping"
+	Worker_Offer_FullMethodName          = "/vitrine.worker.v1.Worker/Offer"
+	Worker_AddCandidates_FullMethodName  = "/vitrine.worker.v1.Worker/AddCandidates"
+	Worker_CloseViewer_FullMethodName    = "/vitrine.worker.v1.Worker/CloseViewer"
+	Worker_Terminate_FullMethodName      = "/vitrine.worker.v1.Worker/Terminate"
+	Worker_Notify_FullMethodName         = "/vitrine.worker.v1.Worker/Notify"
+	Worker_Permit_FullMethodName         = "/vitrine.worker.v1.Worker/Permit"
+	Worker_Freeze_FullMethodName         = "/vitrine.worker.v1.Worker/Freeze"
+	Worker_Resume_FullMethodName         = "/vitrine.worker.v1.Worker/Resume"
+	Worker_TakeControl_FullMethodName    = "/vitrine.worker.v1.Worker/TakeControl"
+	Worker_ReleaseControl_FullMethodName = "/vitrine.worker.v1.Worker/ReleaseControl"
+	Worker_ShowMessage_FullMethodName    = "/vitrine.worker.v1.Worker/ShowMessage"
+	Worker_Answer_FullMethodName         = "/vitrine.worker.v1.Worker/Answer"
+	Worker_OpenNative_FullMethodName     = "/vitrine.worker.v1.Worker/OpenNative"
+	Worker_TakeScreen_FullMethodName     = "/vitrine.worker.v1.Worker/TakeScreen"
+	Worker_ScreenRead_FullMethodName     = "/vitrine.worker.v1.Worker/ScreenRead"
+	Worker_Thumbnail_FullMethodName      = "/vitrine.worker.v1.Worker/Thumbnail"
+	Worker_SetRules_FullMethodName       = "/vitrine.worker.v1.Worker/SetRules"
 )
 
 // WorkerClient is the client API for Worker service.
@@ -52,6 +65,34 @@ type WorkerClient interface {
 	CloseViewer(ctx context.Context, in *CloseViewerRequest, opts ...grpc.CallOption) (*CloseViewerResponse, error)
 	// Terminate ends the session in good order: source, drain, seal, exit.
 	Terminate(ctx context.Context, in *TerminateRequest, opts ...grpc.CallOption) (*TerminateResponse, error)
+	// Notify shows the people in the session that it is going to end, or takes that back.
+	Notify(ctx context.Context, in *NotifyRequest, opts ...grpc.CallOption) (*NotifyResponse, error)
+	// Permit changes what may be done in the running session.
+	Permit(ctx context.Context, in *PermitRequest, opts ...grpc.CallOption) (*PermitResponse, error)
+	// Freeze stops the session for its own person; target, recording and those who watch go on.
+	Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error)
+	// Resume lets a frozen session go on.
+	Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error)
+	// TakeControl gives a viewer of the person the desktop's keyboard and pointer.
+	TakeControl(ctx context.Context, in *TakeControlRequest, opts ...grpc.CallOption) (*TakeControlResponse, error)
+	// ReleaseControl gives back what TakeControl took.
+	ReleaseControl(ctx context.Context, in *ReleaseControlRequest, opts ...grpc.CallOption) (*ReleaseControlResponse, error)
+	// ShowMessage shows a text to the session's own person.
+	ShowMessage(ctx context.Context, in *ShowMessageRequest, opts ...grpc.CallOption) (*ShowMessageResponse, error)
+	// Answer takes what somebody says to a rule that asks why.
+	Answer(ctx context.Context, in *AnswerRequest, opts ...grpc.CallOption) (*AnswerResponse, error)
+	// The native door.
+	// OpenNative lets a native client in, whose connection was sent over the native socket (descriptor 8) with a token.
+	OpenNative(ctx context.Context, in *OpenNativeRequest, opts ...grpc.CallOption) (*OpenNativeResponse, error)
+	// TakeScreen waits for parts of the picture that are to be read and returns them as grey pixels, if the session is one whose screen is read.
+	// It is called again only after ScreenRead.
+	TakeScreen(ctx context.Context, in *TakeScreenRequest, opts ...grpc.CallOption) (*TakeScreenResponse, error)
+	// ScreenRead brings what was read in them, or why nothing was.
+	ScreenRead(ctx context.Context, in *ScreenReadRequest, opts ...grpc.CallOption) (*ScreenReadResponse, error)
+	// Thumbnail returns a small still picture of the desktop, unless the caller's is still right. NOT_FOUND before there is one.
+	Thumbnail(ctx context.Context, in *ThumbnailRequest, opts ...grpc.CallOption) (*ThumbnailResponse, error)
+	// SetRules changes the rules of detection from now on.
+	SetRules(ctx context.Context, in *SetRulesRequest, opts ...grpc.CallOption) (*SetRulesResponse, error)
 }
 
 type workerClient struct {
@@ -141,6 +182,136 @@ func (c *workerClient) Terminate(ctx context.Context, in *TerminateRequest, opts
 	return out, nil
 }
 
+func (c *workerClient) Notify(ctx context.Context, in *NotifyRequest, opts ...grpc.CallOption) (*NotifyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NotifyResponse)
+	err := c.cc.Invoke(ctx, Worker_Notify_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) Permit(ctx context.Context, in *PermitRequest, opts ...grpc.CallOption) (*PermitResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PermitResponse)
+	err := c.cc.Invoke(ctx, Worker_Permit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreezeResponse)
+	err := c.cc.Invoke(ctx, Worker_Freeze_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) Resume(ctx context.Context, in *ResumeRequest, opts ...grpc.CallOption) (*ResumeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeResponse)
+	err := c.cc.Invoke(ctx, Worker_Resume_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) TakeControl(ctx context.Context, in *TakeControlRequest, opts ...grpc.CallOption) (*TakeControlResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TakeControlResponse)
+	err := c.cc.Invoke(ctx, Worker_TakeControl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) ReleaseControl(ctx context.Context, in *ReleaseControlRequest, opts ...grpc.CallOption) (*ReleaseControlResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseControlResponse)
+	err := c.cc.Invoke(ctx, Worker_ReleaseControl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) ShowMessage(ctx context.Context, in *ShowMessageRequest, opts ...grpc.CallOption) (*ShowMessageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ShowMessageResponse)
+	err := c.cc.Invoke(ctx, Worker_ShowMessage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) Answer(ctx context.Context, in *AnswerRequest, opts ...grpc.CallOption) (*AnswerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AnswerResponse)
+	err := c.cc.Invoke(ctx, Worker_Answer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) OpenNative(ctx context.Context, in *OpenNativeRequest, opts ...grpc.CallOption) (*OpenNativeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OpenNativeResponse)
+	err := c.cc.Invoke(ctx, Worker_OpenNative_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) TakeScreen(ctx context.Context, in *TakeScreenRequest, opts ...grpc.CallOption) (*TakeScreenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TakeScreenResponse)
+	err := c.cc.Invoke(ctx, Worker_TakeScreen_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) ScreenRead(ctx context.Context, in *ScreenReadRequest, opts ...grpc.CallOption) (*ScreenReadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScreenReadResponse)
+	err := c.cc.Invoke(ctx, Worker_ScreenRead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) Thumbnail(ctx context.Context, in *ThumbnailRequest, opts ...grpc.CallOption) (*ThumbnailResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ThumbnailResponse)
+	err := c.cc.Invoke(ctx, Worker_Thumbnail_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workerClient) SetRules(ctx context.Context, in *SetRulesRequest, opts ...grpc.CallOption) (*SetRulesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetRulesResponse)
+	err := c.cc.Invoke(ctx, Worker_SetRules_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WorkerServer is the server API for Worker service.
 // All implementations must embed UnimplementedWorkerServer
 // for forward compatibility.
@@ -161,6 +332,34 @@ type WorkerServer interface {
 	CloseViewer(context.Context, *CloseViewerRequest) (*CloseViewerResponse, error)
 	// Terminate ends the session in good order: source, drain, seal, exit.
 	Terminate(context.Context, *TerminateRequest) (*TerminateResponse, error)
+	// Notify shows the people in the session that it is going to end, or takes that back.
+	Notify(context.Context, *NotifyRequest) (*NotifyResponse, error)
+	// Permit changes what may be done in the running session.
+	Permit(context.Context, *PermitRequest) (*PermitResponse, error)
+	// Freeze stops the session for its own person; target, recording and those who watch go on.
+	Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error)
+	// Resume lets a frozen session go on.
+	Resume(context.Context, *ResumeRequest) (*ResumeResponse, error)
+	// TakeControl gives a viewer of the person the desktop's keyboard and pointer.
+	TakeControl(context.Context, *TakeControlRequest) (*TakeControlResponse, error)
+	// ReleaseControl gives back what TakeControl took.
+	ReleaseControl(context.Context, *ReleaseControlRequest) (*ReleaseControlResponse, error)
+	// ShowMessage shows a text to the session's own person.
+	ShowMessage(context.Context, *ShowMessageRequest) (*ShowMessageResponse, error)
+	// Answer takes what somebody says to a rule that asks why.
+	Answer(context.Context, *AnswerRequest) (*AnswerResponse, error)
+	// The native door.
+	// OpenNative lets a native client in, whose connection was sent over the native socket (descriptor 8) with a token.
+	OpenNative(context.Context, *OpenNativeRequest) (*OpenNativeResponse, error)
+	// TakeScreen waits for parts of the picture that are to be read and returns them as grey pixels, if the session is one whose screen is read.
+	// It is called again only after ScreenRead.
+	TakeScreen(context.Context, *TakeScreenRequest) (*TakeScreenResponse, error)
+	// ScreenRead brings what was read in them, or why nothing was.
+	ScreenRead(context.Context, *ScreenReadRequest) (*ScreenReadResponse, error)
+	// Thumbnail returns a small still picture of the desktop, unless the caller's is still right. NOT_FOUND before there is one.
+	Thumbnail(context.Context, *ThumbnailRequest) (*ThumbnailResponse, error)
+	// SetRules changes the rules of detection from now on.
+	SetRules(context.Context, *SetRulesRequest) (*SetRulesResponse, error)
 	mustEmbedUnimplementedWorkerServer()
 }
 
@@ -191,6 +390,45 @@ func (UnimplementedWorkerServer) CloseViewer(context.Context, *CloseViewerReques
 }
 func (UnimplementedWorkerServer) Terminate(context.Context, *TerminateRequest) (*TerminateResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Terminate not implemented")
+}
+func (UnimplementedWorkerServer) Notify(context.Context, *NotifyRequest) (*NotifyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Notify not implemented")
+}
+func (UnimplementedWorkerServer) Permit(context.Context, *PermitRequest) (*PermitResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Permit not implemented")
+}
+func (UnimplementedWorkerServer) Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Freeze not implemented")
+}
+func (UnimplementedWorkerServer) Resume(context.Context, *ResumeRequest) (*ResumeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Resume not implemented")
+}
+func (UnimplementedWorkerServer) TakeControl(context.Context, *TakeControlRequest) (*TakeControlResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TakeControl not implemented")
+}
+func (UnimplementedWorkerServer) ReleaseControl(context.Context, *ReleaseControlRequest) (*ReleaseControlResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseControl not implemented")
+}
+func (UnimplementedWorkerServer) ShowMessage(context.Context, *ShowMessageRequest) (*ShowMessageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ShowMessage not implemented")
+}
+func (UnimplementedWorkerServer) Answer(context.Context, *AnswerRequest) (*AnswerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Answer not implemented")
+}
+func (UnimplementedWorkerServer) OpenNative(context.Context, *OpenNativeRequest) (*OpenNativeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenNative not implemented")
+}
+func (UnimplementedWorkerServer) TakeScreen(context.Context, *TakeScreenRequest) (*TakeScreenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TakeScreen not implemented")
+}
+func (UnimplementedWorkerServer) ScreenRead(context.Context, *ScreenReadRequest) (*ScreenReadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScreenRead not implemented")
+}
+func (UnimplementedWorkerServer) Thumbnail(context.Context, *ThumbnailRequest) (*ThumbnailResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Thumbnail not implemented")
+}
+func (UnimplementedWorkerServer) SetRules(context.Context, *SetRulesRequest) (*SetRulesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetRules not implemented")
 }
 func (UnimplementedWorkerServer) mustEmbedUnimplementedWorkerServer() {}
 func (UnimplementedWorkerServer) testEmbeddedByValue()                {}
@@ -332,6 +570,240 @@ func _Worker_Terminate_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Worker_Notify_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NotifyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Notify(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Notify_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Notify(ctx, req.(*NotifyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_Permit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PermitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Permit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Permit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Permit(ctx, req.(*PermitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_Freeze_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FreezeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Freeze(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Freeze_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Freeze(ctx, req.(*FreezeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_Resume_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Resume(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Resume_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Resume(ctx, req.(*ResumeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_TakeControl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TakeControlRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).TakeControl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_TakeControl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).TakeControl(ctx, req.(*TakeControlRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_ReleaseControl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseControlRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).ReleaseControl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_ReleaseControl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).ReleaseControl(ctx, req.(*ReleaseControlRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_ShowMessage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ShowMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).ShowMessage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_ShowMessage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).ShowMessage(ctx, req.(*ShowMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_Answer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AnswerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Answer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Answer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Answer(ctx, req.(*AnswerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_OpenNative_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenNativeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).OpenNative(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_OpenNative_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).OpenNative(ctx, req.(*OpenNativeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_TakeScreen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TakeScreenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).TakeScreen(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_TakeScreen_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).TakeScreen(ctx, req.(*TakeScreenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_ScreenRead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScreenReadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).ScreenRead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_ScreenRead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).ScreenRead(ctx, req.(*ScreenReadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_Thumbnail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ThumbnailRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).Thumbnail(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_Thumbnail_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).Thumbnail(ctx, req.(*ThumbnailRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Worker_SetRules_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetRulesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkerServer).SetRules(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Worker_SetRules_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkerServer).SetRules(ctx, req.(*SetRulesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Worker_ServiceDesc is the grpc.ServiceDesc for Worker service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -362,6 +834,58 @@ var Worker_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Terminate",
 			Handler:    _Worker_Terminate_Handler,
+		},
+		{
+			MethodName: "Notify",
+			Handler:    _Worker_Notify_Handler,
+		},
+		{
+			MethodName: "Permit",
+			Handler:    _Worker_Permit_Handler,
+		},
+		{
+			MethodName: "Freeze",
+			Handler:    _Worker_Freeze_Handler,
+		},
+		{
+			MethodName: "Resume",
+			Handler:    _Worker_Resume_Handler,
+		},
+		{
+			MethodName: "TakeControl",
+			Handler:    _Worker_TakeControl_Handler,
+		},
+		{
+			MethodName: "ReleaseControl",
+			Handler:    _Worker_ReleaseControl_Handler,
+		},
+		{
+			MethodName: "ShowMessage",
+			Handler:    _Worker_ShowMessage_Handler,
+		},
+		{
+			MethodName: "Answer",
+			Handler:    _Worker_Answer_Handler,
+		},
+		{
+			MethodName: "OpenNative",
+			Handler:    _Worker_OpenNative_Handler,
+		},
+		{
+			MethodName: "TakeScreen",
+			Handler:    _Worker_TakeScreen_Handler,
+		},
+		{
+			MethodName: "ScreenRead",
+			Handler:    _Worker_ScreenRead_Handler,
+		},
+		{
+			MethodName: "Thumbnail",
+			Handler:    _Worker_Thumbnail_Handler,
+		},
+		{
+			MethodName: "SetRules",
+			Handler:    _Worker_SetRules_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -40,6 +40,9 @@ type Channel struct {
 // Name returns the name the channel was registered under.
 func (ch *Channel) Name() string { return ch.name }
 
+// ID returns the channel's number.
+func (ch *Channel) ID() uint32 { return ch.id }
+
 // Send sends one message, in as many PDUs as it takes. It returns ErrClosed once the channel has ended. It is safe for
 // concurrent use if the function given to NewClient is.
 func (ch *Channel) Send(message []byte) error {

@@ -20,7 +20,12 @@ export function isUnauthorized(error: unknown): boolean {
   return error instanceof ProblemError && error.status === 401;
 }
 
-function isProblem(value: unknown): value is Problem {
+/** Tells whether the gateway refused something with that code. */
+export function isProblem(error: unknown, code: string): boolean {
+  return error instanceof ProblemError && error.problem.code === code;
+}
+
+function looksLikeProblem(value: unknown): value is Problem {
   return (
     typeof value === 'object' &&
     value !== null &&
@@ -33,7 +38,7 @@ function isProblem(value: unknown): value is Problem {
 
 /** Makes an error of whatever body came with a refused request: a problem, or something a proxy put in between. */
 export function problemFrom(response: Response, body: unknown): ProblemError {
-  if (isProblem(body)) return new ProblemError({ ...body, code: body.code || 'unknown' });
+  if (looksLikeProblem(body)) return new ProblemError({ ...body, code: body.code || 'unknown' });
   return new ProblemError({
     type: 'about:blank',
     title: response.statusText || 'Unexpected answer',

@@ -2,6 +2,7 @@ import { infiniteQueryOptions, queryOptions, useMutation, useQueryClient } from 
 import { EventList, type Entry } from '../player/events';
 import { api, unwrap, type Me, type RecordingEvent } from './client';
 import { isUnauthorized } from './problem';
+import type { paths } from './schema';
 
 /** How often lists of running things are asked for again while the page is visible. */
 const pollMs = 3000;
@@ -25,11 +26,6 @@ export const meQuery = queryOptions({
     }
   },
   staleTime: 60_000,
-});
-
-export const targetsQuery = queryOptions({
-  queryKey: keys.targets,
-  queryFn: async ({ signal }) => unwrap(await api.GET('/targets', { signal })).targets,
 });
 
 export const runningSessionsQuery = queryOptions({
@@ -61,24 +57,32 @@ export const sessionQuery = (session: string) =>
       unwrap(await api.GET('/sessions/{session}', { params: { path: { session } }, signal })),
   });
 
-export const recordingsQuery = infiniteQueryOptions({
-  queryKey: [...keys.recordings, 'list'],
-  initialPageParam: undefined as string | undefined,
-  queryFn: async ({ pageParam, signal }) =>
-    unwrap(
-      await api.GET('/recordings', {
-        params: { query: { limit: 100, ...(pageParam ? { before: pageParam } : {}) } },
-        signal,
-      }),
-    ),
-  getNextPageParam: (last) => last.next ?? undefined,
-  refetchInterval: (query) =>
-    query.state.data?.pages.some((page) =>
-      page.recordings.some((r) => r.state === 'recording' || r.state === 'uploading'),
-    )
-      ? pollMs
-      : 5 * pollMs,
-});
+/** What a list of recordings holds. */
+export type RecordingFilter = Omit<
+  NonNullable<paths['/recordings']['get']['parameters']['query']>,
+  'before' | 'limit'
+>;
+
+export const recordingsQuery = (filter: RecordingFilter = {}) =>
+  infiniteQueryOptions({
+    queryKey: [...keys.recordings, 'list', filter],
+    initialPageParam: undefined as string | undefined,
+    queryFn: async ({ pageParam, signal }) =>
+      unwrap(
+        await api.GET('/recordings', {
+          params: { query: { ...filter, limit: 100, ...(pageParam ? { before: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: (before) => before,
+    refetchInterval: (query) =>
+      query.state.data?.pages.some((page) =>
+        page.recordings.some((r) => r.state === 'recording' || r.state === 'uploading'),
+      )
+        ? pollMs
+        : 5 * pollMs,
+  });
 
 export const recordingQuery = (session: string) =>
   queryOptions({
@@ -88,14 +92,21 @@ export const recordingQuery = (session: string) =>
     refetchInterval: (query) => (query.state.data?.state === 'sealed' ? false : pollMs),
   });
 
+interface Termination {
+  session: string;
+  reason?: string;
+  /** Keeps the session's person from signing in, too. */
+  lockUser?: boolean;
+}
+
 export function useTerminate() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async ({ session, reason }: { session: string; reason?: string }) =>
+    mutationFn: async ({ session, reason, lockUser }: Termination) =>
       unwrap(
         await api.POST('/sessions/{session}/terminate', {
           params: { path: { session } },
-          body: reason ? { reason } : {},
+          body: { ...(reason ? { reason } : {}), ...(lockUser ? { lock_user: true } : {}) },
         }),
       ),
     onSettled: () => client.invalidateQueries({ queryKey: keys.sessions }),

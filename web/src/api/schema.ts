@@ -11,7 +11,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** @description What the sign-in page offers, and the half sign-in of this browser if there is one. */
+        get: operations["getSignIn"];
         put?: never;
         post: operations["signIn"];
         delete?: never;
@@ -59,10 +60,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description A page may hold fewer than asked for, even none, and still have a `next`. */
         get: operations["listTargets"];
         put?: never;
-        post?: never;
+        post: operations["createTarget"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        get: operations["getTarget"];
+        /** @description Replaces all settings. The protocol stays. At another address the target may show another certificate first. */
+        put: operations["updateTarget"];
+        post?: never;
+        /** @description Removes the target with its accounts and their passwords. Running sessions go on. */
+        delete: operations["deleteTarget"];
         options?: never;
         head?: never;
         patch?: never;
@@ -94,9 +116,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description A page holds as many as were asked for, unless very few of those looked through are the caller's to see; only without a `next` there are no more. */
         get: operations["listSessions"];
         put?: never;
-        /** @description Dials the target and starts a worker. Answers when the desktop is there or has failed. */
+        /**
+         * @description Dials the target and starts a worker. Answers when the desktop is there or has failed.
+         *     What policies want and is missing is told by the code: `reason_needed`, `ticket_needed`, `approval_needed` (ask for access), `mfa_needed` (prove the second factor again).
+         *     `session_limit` (409) where as many sessions of the person, or on the target, run as policies allow.
+         */
         post: operations["createSession"];
         delete?: never;
         options?: never;
@@ -122,6 +149,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{session}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /**
+         * @description What the desktop looks like, about 320 pixels wide, at most a few seconds old. It is made only when it is asked for and the picture has changed; ask with
+         *     `If-None-Match` to be told that it has not. `no_thumbnail` while the desktop has drawn nothing.
+         */
+        get: operations["getSessionThumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{session}/terminate": {
         parameters: {
             query?: never;
@@ -133,7 +182,117 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * @description With `lock_user` the person whose session it is may not sign in any more (`lock_user` is needed for that, and for an administrator `manage_users`), and their sign-ins, tokens and
+         *     other sessions end, too.
+         */
         post: operations["terminateSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/freeze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Stops the session for its own person: their input is refused, and they see a blurred still and the reason. The target, the recording and those
+         *     who watch go on. `session_frozen` where it is frozen already.
+         */
+        post: operations["freezeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Lets a frozen session go on. `session_not_frozen` where it is not frozen. */
+        post: operations["resumeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * @description Gives a viewer of the caller's the keyboard and the pointer, until it is given back or that viewer goes; also in a frozen session. The person's input is
+         *     refused meanwhile. `not_watching` without a viewer, `control_taken` where another supervisor has taken over and `from_other` is not set.
+         */
+        put: operations["takeControl"];
+        post?: never;
+        /** @description Gives back the control that the caller has taken over. `control_not_taken` where nobody has. */
+        delete: operations["releaseControl"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Shows a text to the person in the session. That they have read it is in the recording. */
+        post: operations["sendMessage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Answers the session's `question`: why something is done that a rule asks about, or that it is not done. After a reason what was held back is done once,
+         *     unless anything else was done to the desktop meanwhile (`sent` is false then, and it can be done again without being asked about); after `refuse` it is
+         *     not. The session goes on in either case. Only who was asked and has control may answer: `not_in_control`; `not_asked` when it is too late.
+         */
+        post: operations["answerQuestion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -199,6 +358,77 @@ export interface paths {
         patch: operations["trickleViewer"];
         trace?: never;
     };
+    "/native-client": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whether and where native RDP clients are let in. */
+        get: operations["getNativeClient"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/native-tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A ticket by which a native RDP client of the caller's opens one desktop, once, within a minute, and a signed .rdp file that holds it.
+         *     What policies want and is missing is told as by `createSession`; when the ticket is used they are asked again.
+         */
+        post: operations["createNativeTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/native-sign-ins/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Where a sign-in is that waits for its code to be approved. 409 `sign_in_not_waiting` when none does. */
+        post: operations["lookAtNativeSignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/native-sign-ins/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Lets the native client that shows a code in as the caller, or sends it away. */
+        post: operations["decideNativeSignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/recordings": {
         parameters: {
             query?: never;
@@ -206,6 +436,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description A page holds as many as were asked for, unless very few of those looked through are the caller's to see; only without a `next` there are no more. */
         get: operations["listRecordings"];
         put?: never;
         post?: never;
@@ -243,6 +474,28 @@ export interface paths {
             cookie?: never;
         };
         get: operations["getRecordingIndex"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/thumbnail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        /**
+         * @description A small still picture out of the recording, about 320 pixels wide. There is one every 30 s at most, where the picture changed. `no_thumbnail` when there is none,
+         *     as in recordings of earlier versions.
+         */
+        get: operations["getRecordingThumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -289,7 +542,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/recordings/{session}/export": {
+    "/recordings/{session}/exports": {
         parameters: {
             query?: never;
             header?: never;
@@ -298,9 +551,126 @@ export interface paths {
             };
             cookie?: never;
         };
-        get: operations["exportRecording"];
+        get: operations["listExports"];
+        put?: never;
+        /** @description Begins an export: one MP4, or an evidence package (zip) that `vitrine verify` verifies without the gateway. */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/exports/{export}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        get: operations["getExport"];
         put?: never;
         post?: never;
+        /** @description Cancels an export that waits or runs, and removes the result of one that is done. */
+        delete: operations["cancelExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/exports/{export}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a link that is good for one download, soon, by the caller alone. */
+        post: operations["linkExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/exports/{export}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        get: operations["downloadExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Puts a legal hold on the recording, finished or not: nothing deletes or shreds it until the hold is released. */
+        put: operations["holdRecording"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/hold/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes the legal hold off. A recording whose retention is over is deleted soon after. */
+        post: operations["releaseRecording"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/shred": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Destroys the key of a sealed recording: nobody can read it any more, ever. That it is the one that was sealed stays verifiable. */
+        post: operations["shredRecording"];
         delete?: never;
         options?: never;
         head?: never;
@@ -326,10 +696,1627 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recordings/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Looks for texts in all recordings the caller may replay. At least one word must have three characters. A page may hold fewer than asked for, even
+         *     none, and still have a `next`. 409 `search_off` when the configuration keeps no index; recordings that are encrypted are in it only if
+         *     `recording.search` says so.
+         */
+        get: operations["searchRecordings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get: operations["searchRecording"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get: operations["getRecordingTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get: operations["getRecordingReview"];
+        /** @description Whoever may replay a recording may say how far its review is. A policy that forbids replaying one's own recordings forbids reviewing them, too. */
+        put: operations["setRecordingReview"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        get: operations["listRecordingNotes"];
+        put?: never;
+        post: operations["createRecordingNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recordings/{session}/notes/{note}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                note: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Only one's own note. */
+        delete: operations["deleteRecordingNote"];
+        options?: never;
+        head?: never;
+        /** @description Only one's own note. */
+        patch: operations["updateRecordingNote"];
+        trace?: never;
+    };
+    "/system/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Whether what sessions need is there. While anything of it fails no session begins, for it could not be recorded or its recording not be proved;
+         *     `recording_store` holds up no session, only the upload of recordings.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getOpenAPI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Gives up the half sign-in of this browser. */
+        delete: operations["forgetPendingSignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Finishes the sign-in by a one-time password. */
+        post: operations["signInTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Finishes the sign-in by a recovery code, which is used up. */
+        post: operations["signInRecovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Begins to prove a passkey. With a half sign-in it is the second step, without one the whole sign-in. */
+        post: operations["signInPasskeyOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Finishes what the options began. */
+        post: operations["signInPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/enrol/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a generator for somebody who has to enrol before they are signed in. */
+        post: operations["beginEnrolTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/enrol/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Enrols the generator by its code and signs in. */
+        post: operations["signInEnrolTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/enrol/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Begins to make a passkey for somebody who has to enrol before they are signed in. */
+        post: operations["beginEnrolPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/enrol/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Enrols the passkey and signs in. */
+        post: operations["signInEnrolPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/oidc/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        /** @description Sends the browser to an OpenID provider; `next` is a path of the console to come back to. */
+        get: operations["signInProvider"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/oidc/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        /** @description Where the provider sends the browser back to. Goes on to the console, signed in, or to the sign-in page with `error`. */
+        get: operations["signInProviderCallback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getMyFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Makes a generator. It counts once its code was confirmed; one that is there stays until then. */
+        post: operations["beginMyTOTP"];
+        delete: operations["deleteMyTOTP"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["confirmMyTOTP"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["beginMyPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["addMyPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/factors/passkeys/{passkey}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["deleteMyPasskey"];
+        options?: never;
+        head?: never;
+        patch: operations["renameMyPasskey"];
+        trace?: never;
+    };
+    "/me/factors/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Replaces the recovery codes. */
+        post: operations["newRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/step-up/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["stepUpOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Proves a second factor again; what needs a fresh one goes by it. */
+        post: operations["stepUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Removes all second factors of somebody who has lost them, and ends their sign-ins. */
+        delete: operations["resetFactors"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getSetup"];
+        put?: never;
+        /** @description Makes the first user, an administrator. The gateway prints the code when it starts without any user. */
+        post: operations["setUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["changeMyPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listMySignIns"];
+        put?: never;
+        post?: never;
+        delete: operations["revokeMyOtherSignIns"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/sign-ins/{sign_in}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sign_in: components["parameters"]["sign_in"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["revokeMySignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listMyTokens"];
+        put?: never;
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: components["parameters"]["token"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["revokeMyToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listUsers"];
+        put?: never;
+        post: operations["createUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteUser"];
+        options?: never;
+        head?: never;
+        /** @description Disabling a user ends their sign-ins and tokens. */
+        patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/users/{user}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["unlockUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get: operations["listSignIns"];
+        put?: never;
+        post?: never;
+        delete: operations["revokeSignIns"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/sign-ins/{sign_in}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+                sign_in: components["parameters"]["sign_in"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["revokeSignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get: operations["listTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+                token: components["parameters"]["token"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listGroups"];
+        put?: never;
+        post: operations["createGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+            };
+            cookie?: never;
+        };
+        get: operations["getGroup"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteGroup"];
+        options?: never;
+        head?: never;
+        patch: operations["updateGroup"];
+        trace?: never;
+    };
+    "/groups/{group}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["addMember"];
+        post?: never;
+        delete: operations["removeMember"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["createAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+                account: components["parameters"]["account"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Replaces all but the credential. */
+        put: operations["updateAccount"];
+        post?: never;
+        /** @description Removes the account with its password. */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/targets/{target}/accounts/{account}/credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+                account: components["parameters"]["account"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Says where the account's password is, or what it is. No answer ever holds it. */
+        put: operations["setCredential"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/import-targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Makes targets and accounts as YAML documents say, all or nothing; the format is that of `vitrine apply`. Documents may not refer to files
+         *     and variables of the gateway. First ask with `dry_run` for the plan, then again with its `digest`: if anything has changed meanwhile, nothing is done.
+         */
+        post: operations["importTargets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credential-providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listCredentialProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listPolicies"];
+        put?: never;
+        /**
+         * @description The text is checked against the schema first; with errors the code is `policy_invalid` and the findings say where. A change
+         *     after which no administrator could manage policies is refused (`policy_lockout`).
+         */
+        post: operations["createPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policies/{policy}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        get: operations["getPolicy"];
+        /** @description As createPolicy. What is left out stays. When the policy has another revision than the one given the code is `policy_changed`. */
+        put: operations["updatePolicy"];
+        post?: never;
+        delete: operations["deletePolicy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policies/{policy}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        get: operations["listPolicyVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policy-check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Checks a text against the schema. Nothing is saved. */
+        post: operations["checkPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policy-schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getPolicySchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/policy-explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Decides as if somebody asked now, or then, and tells which policies decide and which nearly do. Nothing happens. */
+        post: operations["explainPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getAccessRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAccessRequests"];
+        put?: never;
+        post: operations["createAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Grants the caller access at once, without the approval that is needed. Everybody who could have approved is told, and somebody else reviews it afterwards. */
+        post: operations["breakGlass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/{access_request}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        get: operations["getAccessRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/{access_request}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says yes, perhaps to less time. Never on one's own request, once a person. The last yes that is needed gives the grant. */
+        post: operations["approveAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/{access_request}/deny": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Says no, which ends the request. */
+        post: operations["denyAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/{access_request}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Closes what a broken glass has left, with a word about it. */
+        post: operations["reviewAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-requests/{access_request}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes back a request of one's own. */
+        post: operations["cancelAccessRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-grants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAccessGrants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/access-grants/{access_grant}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_grant: components["parameters"]["access_grant"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Ends a grant before its time, and the sessions begun on it. */
+        post: operations["endAccessGrant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["readNotifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Server-sent events. Each event `standing` has `{"unread": 3, "newest": "01J…"}`: at once, and when it changes. Those who may see alerts also get events
+         *     `alerts` with `{"new": 3, "revision": 17}`: how many new ones they may see, 100 standing for more, and a number that changes with any alert. The stream ends
+         *     with the sign-in, and after some minutes; browsers come back by themselves.
+         */
+        get: operations["streamNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getNotificationSettings"];
+        put: operations["setNotificationSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/entries/{index}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+            };
+            cookie?: never;
+        };
+        get: operations["getAuditProof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getAuditCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getAuditVerification"];
+        put?: never;
+        /** @description Starts computing the whole log anew and holding it against every checkpoint, unless that runs already. */
+        post: operations["verifyAuditLog"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who accessed what, when and for how long. As CSV (`format=csv` or `Accept: text/csv`) it is everything at once, without pages. */
+        get: operations["listAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listDetectionRules"];
+        put?: never;
+        /** @description The rule is tried in sessions that begin from now on, and within seconds in those that run. What cannot be tried is `rule_invalid`. */
+        post: operations["createDetectionRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        get: operations["getDetectionRule"];
+        /**
+         * @description Also of rules that come with Vitrine or stand in the configuration. Where only severity, action, scope and `disabled` differ from those, later versions'
+         *     patterns are taken up; else the rule stands in their place. 409 `rule_changed` when it has another revision than the one given.
+         */
+        put: operations["updateDetectionRule"];
+        post?: never;
+        /** @description Of a rule that comes with Vitrine or stands in the configuration, what the console says is taken back; 409 `rule_unchanged` when it says nothing. */
+        delete: operations["deleteDetectionRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/rules/{rule}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        get: operations["listDetectionRuleVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/lists/{list}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put: operations["setDetectionList"];
+        post?: never;
+        delete: operations["deleteDetectionList"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Tells what is wrong with a rule that is being written, and whether it fits a line. Nothing is saved. */
+        post: operations["checkDetectionRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detection/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Tries one rule, saved or not, on recordings the caller may replay, the newest first, for some seconds at most; scopes are not looked at. `next`
+         *     goes on from there. A caller that goes away ends it. 503 `dry_run_busy` when too many are under way.
+         */
+        post: operations["dryRunDetection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What rules found in sessions whose alerts the caller may see. A page may hold fewer than asked for, even none, and still have a `next`. */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Notes that alerts were seen to, all or none. The first word on each stays. */
+        post: operations["acknowledgeAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        SignInOptions: {
+            providers: {
+                name: string;
+                label: string;
+            }[];
+            /** @description Whether passkeys work at the address the caller uses. */
+            passkeys: boolean;
+            pending?: components["schemas"]["SignInPending"];
+        };
+        /** @description A sign-in whose first step is done. */
+        SignInPending: {
+            username: string;
+            /** @description What may be proved or, with `enrol`, enrolled. */
+            methods: ("totp" | "passkey" | "recovery")[];
+            /** @description The person has no second factor and has to enrol one now. */
+            enrol: boolean;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        Code: {
+            code: string;
+        };
+        PasskeyOptions: {
+            /** @description PublicKeyCredentialCreationOptions or -RequestOptions as JSON. */
+            options: {
+                [key: string]: unknown;
+            };
+        };
+        PasskeyAnswer: {
+            /** @description The PublicKeyCredential as JSON. */
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        NewPasskey: {
+            name: string;
+            credential: {
+                [key: string]: unknown;
+            };
+        };
+        TOTPKey: {
+            /** @description Base32. */
+            secret: string;
+            /** @description otpauth:// */
+            url: string;
+            /** @description The URL as a picture in a data URL. */
+            qr: string;
+        };
+        Enrolled: {
+            me: components["schemas"]["Me"];
+            recovery_codes: string[];
+        };
+        FactorAdded: {
+            /** @description Made with the first factor; empty afterwards. */
+            recovery_codes: string[];
+        };
+        RecoveryCodes: {
+            recovery_codes: string[];
+        };
+        Factors: {
+            totp?: {
+                /** Format: date-time */
+                created_at: string;
+            };
+            passkeys: {
+                id: string;
+                name: string;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                last_used_at?: string;
+                /** @description Its counter went back; it is no longer taken. */
+                cloned: boolean;
+            }[];
+            /** @description How many are left. */
+            recovery_codes: number;
+            /** @description The last factor may not be removed. */
+            required: boolean;
+            /** @description What may be enrolled at the address the caller uses. */
+            available: ("totp" | "passkey")[];
+            /**
+             * Format: date-time
+             * @description When this sign-in proved a second factor.
+             */
+            mfa_at?: string;
+        };
+        /** @description One of them. */
+        StepUp: {
+            code?: string;
+            recovery_code?: string;
+            credential?: {
+                [key: string]: unknown;
+            };
+        };
         Problem: {
             /** @description about:blank or a URI of the kind of problem. */
             type: string;
@@ -344,6 +2331,12 @@ export interface components {
              * @example target_auth_failed
              */
             code: string;
+            /** @description With `ticket_needed`: the regular expression tickets match. */
+            ticket_pattern?: string;
+            /** @description With `policy_invalid`: what is wrong with the text. */
+            findings?: components["schemas"]["PolicyFinding"][];
+            /** @description With `approval_needed`: how many people have to approve. */
+            approvals?: number;
         };
         SignIn: {
             username: string;
@@ -362,6 +2355,16 @@ export interface components {
              *     ]
              */
             permissions: string[];
+            display_name?: string;
+            email?: string;
+            /** @description Who vouches for them: local, oidc:NAME or ldap:NAME. */
+            source?: string;
+            roles?: components["schemas"]["Role"][];
+            groups?: string[];
+            /** @description Nothing else works before. */
+            must_change_password?: boolean;
+            /** Format: date-time */
+            last_sign_in_at?: string;
         };
         Target: {
             id: string;
@@ -372,6 +2375,19 @@ export interface components {
             address: string;
             tags: string[];
             certificate?: components["schemas"]["Certificate"];
+            /** @description By name: those the caller may connect with or ask for, or all for those who may manage them. */
+            accounts: components["schemas"]["TargetAccount"][];
+            /**
+             * @description Who made it. What is in the configuration file, that alone changes.
+             * @enum {string}
+             */
+            origin: "config" | "apply" | "console";
+            /**
+             * Format: int64
+             * @description Counts changes. A change names the one it is of.
+             */
+            revision: number;
+            settings?: components["schemas"]["TargetSettings"];
         };
         /** @description How the target proves who it is. */
         Certificate: {
@@ -387,9 +2403,78 @@ export interface components {
         };
         CreateSession: {
             target_id: string;
+            /** @description Name or id of the account on the target; needed when it has several. */
+            account?: string;
             /** @description Wished desktop size, taken where the target can. */
             width?: number;
             height?: number;
+            /** @description Why; where a policy wants one the code of the refusal without is `reason_needed`. */
+            reason?: string;
+            /** @description Of the change or incident; likewise `ticket_needed`. */
+            ticket?: string;
+        };
+        NativeClient: {
+            enabled: boolean;
+            /** @description host:port for clients that bring a ticket or sign in on a drawn screen. */
+            address?: string;
+            /** @description host:port for clients with network level authentication. */
+            nla_address?: string;
+            /** @description Of the certificate that clients are shown, hex. */
+            certificate_sha256?: string;
+            /** @description The address the caller comes from. */
+            client_address: string;
+        };
+        NativeSignIn: {
+            /** @description The name that the client's computer gives itself; nothing proves it. */
+            client?: string;
+            client_address: string;
+            /** @description The user name that was typed. */
+            user?: string;
+            /** @description The desktop that was named. */
+            target?: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        CreateNativeTicket: {
+            target_id: string;
+            /** @description Name or id of the account on the target; needed when it has several. */
+            account?: string;
+            /**
+             * @description How the client shows it: as its alternate shell, or as a name and a password at network level.
+             * @default shell
+             * @enum {string}
+             */
+            form: "shell" | "nla";
+            /**
+             * @description It is taken from the caller's present address only.
+             * @default false
+             */
+            bind_address: boolean;
+            /** @description Of the client's window; left out it fills the screen. */
+            width?: number;
+            height?: number;
+            reason?: string;
+            /** @description Of the change or incident. */
+            ticket?: string;
+        };
+        NativeTicket: {
+            /** @enum {string} */
+            form: "shell" | "nla";
+            address: string;
+            /** @description What the client gives as user name. */
+            username: string;
+            /** @description Of form nla. */
+            password?: string;
+            /** Format: date-time */
+            expires_at: string;
+            file_name: string;
+            /**
+             * Format: byte
+             * @description The signed .rdp file.
+             */
+            file: string;
+            /** @description For xfreerdp, without the file. */
+            command: string;
         };
         Session: {
             id: string;
@@ -401,6 +2486,7 @@ export interface components {
                 name: string;
                 protocol: string;
             };
+            account?: components["schemas"]["AccountName"];
             client_address?: string;
             /** Format: date-time */
             started_at: string;
@@ -410,7 +2496,13 @@ export interface components {
             width?: number;
             height?: number;
             desktop_name?: string;
+            frozen?: components["schemas"]["Frozen"];
+            control?: components["schemas"]["TakenOver"];
+            question?: components["schemas"]["Question"];
             viewers: components["schemas"]["Viewer"][];
+            /** @description Of target and account. Only while it runs. */
+            tags?: string[];
+            risk?: components["schemas"]["Risk"];
             /** @description Frames a second of late. */
             frame_rate?: number;
             /** @description Bits a second of late. */
@@ -425,6 +2517,55 @@ export interface components {
              * @description Bytes of video since the beginning.
              */
             bytes?: number;
+            /** @description H.264 encoders the session's process has opened since the beginning. There is one for everybody who watches and the recording, and another whenever the desktop changes its size. */
+            encoders?: number;
+        };
+        /** @description How closely a running session deserves to be watched. Nothing is allowed or refused by it. */
+        Risk: {
+            score: number;
+            /** @enum {string} */
+            level: "low" | "elevated" | "high" | "critical";
+            /** @description What the score is made of, the weightiest first. */
+            reasons: string[];
+        };
+        /** @description A freeze by a supervisor or a rule. */
+        Frozen: {
+            by?: components["schemas"]["Person"];
+            code: string;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description What rules of detection want to know from somebody. They answer by answerQuestion; who may freeze the session can resume it without. */
+        Question: {
+            id: string;
+            person: components["schemas"]["Person"];
+            /** @description Of theirs, with control; missing while they have none. */
+            viewer?: string;
+            rules: components["schemas"]["AskedRule"][];
+            /** @description What it is about: typed, clipboard, title or screen. */
+            source: string;
+            /** @description An act waits for the answer; else it has happened. */
+            held: boolean;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When an answer comes too late; missing when never.
+             */
+            until?: string;
+        };
+        AskedRule: {
+            id: string;
+            name: string;
+            about?: string;
+        };
+        /** @description A supervisor who has taken over. */
+        TakenOver: {
+            viewer: string;
+            person: components["schemas"]["Person"];
+            /** Format: date-time */
+            since: string;
         };
         End: {
             /** @example user_disconnected */
@@ -441,6 +2582,10 @@ export interface components {
             /** @enum {string} */
             role: "control" | "view";
             address?: string;
+            /** @description The person whose session it is sees that this one watches. */
+            announced?: boolean;
+            /** @description Came with a native RDP client and not with a browser. */
+            native?: boolean;
         };
         ICEServers: {
             /** @description None where there is no relay or the session has ended. */
@@ -459,10 +2604,10 @@ export interface components {
         Recording: {
             session: components["schemas"]["Session"];
             /**
-             * @description sealed: complete and in the store
+             * @description sealed: complete and in the store; deleted: its retention is over, and only this is left
              * @enum {string}
              */
-            state: "recording" | "uploading" | "sealed" | "failed";
+            state: "recording" | "uploading" | "sealed" | "failed" | "deleted";
             /** Format: int64 */
             bytes: number;
             /** Format: int64 */
@@ -473,6 +2618,203 @@ export interface components {
             error?: string;
             /** @enum {string} */
             sealed_by?: "worker" | "recovery";
+            custody?: components["schemas"]["Custody"];
+            review?: components["schemas"]["Review"];
+        };
+        /** @enum {string} */
+        ReviewState: "to_do" | "seen" | "flagged";
+        /** @description How far the review is; without `by` and `at` nobody has said anything yet. */
+        Review: {
+            state: components["schemas"]["ReviewState"];
+            /** @description Their name. */
+            by?: string;
+            /** Format: date-time */
+            at?: string;
+        };
+        RecordingReview: {
+            state: components["schemas"]["ReviewState"];
+            /** @description Newest first. */
+            history: {
+                state: components["schemas"]["ReviewState"];
+                by: string;
+                /** Format: date-time */
+                at: string;
+                comment?: string;
+            }[];
+        };
+        SetReview: {
+            state: components["schemas"]["ReviewState"];
+            comment?: string;
+        };
+        RecordingNote: {
+            id: string;
+            /**
+             * Format: int64
+             * @description Since the recording began.
+             */
+            t_ms: number;
+            text: string;
+            /** @description Their name. */
+            by: string;
+            /** @description The caller wrote it, and may change it. */
+            own: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            edited_at?: string;
+        };
+        CreateRecordingNote: {
+            /** Format: int64 */
+            t_ms: number;
+            text: string;
+        };
+        /**
+         * @description line: typed; title: of a window; screen: read from the picture
+         * @enum {string}
+         */
+        TextKind: "line" | "clipboard" | "title" | "screen" | "alert" | "message" | "justification";
+        RecordingHit: {
+            /**
+             * Format: int64
+             * @description Since the recording began.
+             */
+            t_ms: number;
+            kind: components["schemas"]["TextKind"];
+            actor?: string;
+            /** @description The text around what was looked for, in pieces. */
+            snippet: {
+                text: string;
+                /** @description This is what was looked for. */
+                hit?: boolean;
+            }[];
+        };
+        FoundRecording: {
+            recording: components["schemas"]["Recording"];
+            /** @description The first of them, in order of time. */
+            hits: components["schemas"]["RecordingHit"][];
+            /** @description There are more in this recording. */
+            more: boolean;
+        };
+        RecordingTimeline: {
+            /**
+             * Format: int64
+             * @description How long each element of keys, pointer and picture lasts.
+             */
+            bucket_ms: number;
+            /** Format: int64 */
+            duration_ms: number;
+            /** @description Keys that went down. */
+            keys: number[];
+            /** @description Buttons that went down and turns of the wheel. */
+            pointer: number[];
+            /** @description Bytes of pictures. */
+            picture: number[];
+            markers: {
+                /** Format: int64 */
+                t_ms: number;
+                /** @enum {string} */
+                kind: "line" | "clipboard" | "alert" | "message" | "justification" | "resize" | "viewer" | "control" | "freeze" | "warning";
+                actor?: string;
+                text?: string;
+            }[];
+            /** @description There are more lines than markers. */
+            left_out: boolean;
+        };
+        /**
+         * @description package: an evidence package
+         * @enum {string}
+         */
+        ExportKind: "mp4" | "package";
+        Health: {
+            /** @enum {string} */
+            sessions: "accepted" | "refused";
+            checks: components["schemas"]["HealthCheck"][];
+        };
+        HealthCheck: {
+            /** @description database, audit_log, evidence_key, spool, recording_keys or recording_store. */
+            name: string;
+            /** @enum {string} */
+            state: "ok" | "warning" | "failing";
+            /** @description Why it is not in order. */
+            detail?: string;
+            /**
+             * Format: date-time
+             * @description That it is so, as far as this gateway has seen.
+             */
+            since: string;
+        };
+        CreateExport: {
+            kind: components["schemas"]["ExportKind"];
+            reason: string;
+            /** @description mp4: the time of day is drawn into the picture. */
+            burn_time?: boolean;
+            /** @description mp4: so are lines typed, the clipboard and alerts. */
+            burn_events?: boolean;
+            /** @description mp4: the same as a track of text. */
+            subtitles?: boolean;
+            /** @description mp4: all pictures get the largest size there was. */
+            one_size?: boolean;
+        };
+        Export: {
+            id: string;
+            kind: components["schemas"]["ExportKind"];
+            burn_time?: boolean;
+            burn_events?: boolean;
+            subtitles?: boolean;
+            one_size?: boolean;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "failed" | "cancelled" | "expired";
+            /** @description From 0 to 1. */
+            progress: number;
+            reason: string;
+            /** @description Their name. */
+            by: string;
+            /** Format: int64 */
+            bytes?: number;
+            /** @description Of the result, in hex. */
+            sha256?: string;
+            error?: string;
+            error_code?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at?: string;
+            /**
+             * Format: date-time
+             * @description Until when the result can be downloaded.
+             */
+            expires_at?: string;
+        };
+        /** @description What becomes of the recording. Missing for those of before there were retentions, which nothing deletes. */
+        Custody: {
+            /**
+             * Format: int64
+             * @description How long it is kept after the session's end; 0 is without end.
+             */
+            retention_s: number;
+            /**
+             * Format: date-time
+             * @description Until when, as far as it is known; missing is without end.
+             */
+            retain_until?: string;
+            hold?: components["schemas"]["CustodyAct"];
+            shredded?: components["schemas"]["CustodyAct"];
+            deleted?: components["schemas"]["CustodyAct"];
+            /** @description Of a deleted recording: of its manifest, by which the audit log knows it. */
+            manifest_sha256?: string;
+            /** @description Its deletion has begun. */
+            deleting?: boolean;
+            /** @description Why the last try to delete it failed. */
+            deletion_error?: string;
+        };
+        CustodyAct: {
+            /** Format: date-time */
+            at: string;
+            by?: string;
+            reason: string;
+        };
+        CustodyReason: {
+            reason: string;
         };
         PlayerIndex: {
             /** Format: date-time */
@@ -529,8 +2871,992 @@ export interface components {
             /** Format: int64 */
             bytes: number;
             sealed_by?: string;
+            /** @description The key that signed the manifest. */
+            signed_by?: string;
             /** @description The first thing that does not match. */
             problem?: string;
+            /** @description The file it is in. */
+            file?: string;
+            /**
+             * Format: int64
+             * @description The first byte of the range in which it lies.
+             */
+            from?: number;
+            /**
+             * Format: int64
+             * @description The end of that range.
+             */
+            to?: number;
+        };
+        /** @enum {string} */
+        Role: "administrator" | "user" | "supervisor" | "reviewer";
+        /** @example connect */
+        Action: string;
+        SetUp: {
+            code: string;
+            username: string;
+            display_name?: string;
+            password: string;
+        };
+        Profile: {
+            display_name?: string;
+            email?: string;
+        };
+        ChangePassword: {
+            current_password: string;
+            new_password: string;
+        };
+        BrowserSignIn: {
+            id: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to a minute.
+             */
+            seen_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it proved a second factor.
+             */
+            mfa_at?: string;
+            /** @example password */
+            method: string;
+            /** @description The client's, at sign-in. */
+            address: string;
+            user_agent: string;
+            /** @description The one this request came with. */
+            current: boolean;
+        };
+        Token: {
+            id: string;
+            name: string;
+            scopes: components["schemas"]["Action"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description To a minute.
+             */
+            last_used_at?: string;
+            /** @description The client's, at the last use. */
+            last_address?: string;
+        };
+        CreateToken: {
+            name: string;
+            scopes: components["schemas"]["Action"][];
+            /** Format: date-time */
+            expires_at: string;
+        };
+        CreatedToken: {
+            token: components["schemas"]["Token"];
+            /** @description The text to send; it is not shown again. */
+            secret: string;
+        };
+        User: {
+            id: string;
+            username: string;
+            display_name: string;
+            email: string;
+            /** @description Who vouches for them: local, oidc:NAME or ldap:NAME. */
+            source: string;
+            disabled: boolean;
+            must_change_password: boolean;
+            roles: components["schemas"]["Role"][];
+            /** @description Those of roles that were given here; the others come from the source. */
+            given_roles: components["schemas"]["Role"][];
+            groups: components["schemas"]["Membership"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_sign_in_at?: string;
+            /**
+             * Format: date-time
+             * @description Sign-in is refused until then after too many failures, but from where they signed in before.
+             */
+            locked_until?: string;
+        };
+        Membership: {
+            /** @description The group's. */
+            id: string;
+            name: string;
+            /** @description Here, not by the source. */
+            given: boolean;
+        };
+        CreateUser: {
+            username: string;
+            display_name?: string;
+            email?: string;
+            /** @description Without it one is generated. Either must be changed at the first sign-in. */
+            password?: string;
+            roles?: components["schemas"]["Role"][];
+            /** @description Ids. */
+            groups?: string[];
+        };
+        CreatedUser: {
+            user: components["schemas"]["User"];
+            password?: string;
+        };
+        UpdateUser: {
+            display_name?: string;
+            email?: string;
+            disabled?: boolean;
+            /** @description Those given here; what the source gives stays. */
+            roles?: components["schemas"]["Role"][];
+            /** @description Ids of those given here; what the source gives stays. */
+            groups?: string[];
+        };
+        Group: {
+            id: string;
+            name: string;
+            description: string;
+            /** @description Who made it: local, oidc:NAME or ldap:NAME. */
+            source: string;
+            members: number;
+            /** Format: date-time */
+            created_at: string;
+        };
+        CreateGroup: {
+            name: string;
+            description?: string;
+        };
+        UpdateGroup: {
+            name?: string;
+            description?: string;
+        };
+        ImportTargets: {
+            yaml: string;
+            dry_run?: boolean;
+            /** @description Remove targets that were imported or applied before and are not here. */
+            prune?: boolean;
+            /** @description Of the plan that was looked at. */
+            digest?: string;
+        };
+        ImportPlan: {
+            unchanged: number;
+            digest: string;
+            changes: {
+                /** @enum {string} */
+                op: "create" | "update" | "delete";
+                id: string;
+                fields: components["schemas"]["ImportField"][];
+            }[];
+        };
+        /** @description A value that changes. Of a secret only that it does. */
+        ImportField: {
+            path: string;
+            old?: string;
+            new?: string;
+            secret?: boolean;
+        };
+        /** @description The account on the target that a session was made with. */
+        AccountName: {
+            id: string;
+            name: string;
+        };
+        TargetSettings: {
+            name: string;
+            description?: string;
+            /** @enum {string} */
+            protocol: "vnc" | "rdp";
+            /** @example desk.example.com:5900 */
+            address: string;
+            tags?: string[];
+            tls?: components["schemas"]["TargetTLS"];
+            clipboard?: {
+                /** @default true */
+                to_target: boolean;
+                /** @default true */
+                from_target: boolean;
+            };
+            view_only?: boolean;
+            /**
+             * @description How much of the keyboard is recorded; as configured when left out.
+             * @enum {string}
+             */
+            record_keys?: "full" | "commands" | "none";
+            rdp?: components["schemas"]["RDPSettings"];
+        };
+        /** @description How the target proves who it is. */
+        TargetTLS: {
+            /** @enum {string} */
+            mode: "verify" | "pin" | "first_use" | "off";
+            /** @description verify: whom the certificate must be for; the host of the address when left out. */
+            server_name?: string;
+            /** @description verify: the authorities, in PEM; those of the gateway's system when left out. */
+            ca?: string;
+            /** @description pin: SHA-256 in hex, with or without colons. */
+            fingerprint?: string;
+        };
+        /** @description Only for protocol rdp. What is left out is as in the configuration file. */
+        RDPSettings: {
+            /** @enum {string} */
+            security?: "auto" | "nla" | "tls";
+            restricted_admin?: boolean;
+            kerberos?: {
+                realm: string;
+                kdcs?: string[];
+                spn?: string;
+            };
+            /** @example de-CH */
+            keyboard_layout?: string;
+            /** @enum {string} */
+            keyboard?: "scancodes" | "unicode";
+            /** @enum {integer} */
+            color_depth?: 16 | 24 | 32;
+            graphics?: ("bitmap" | "remotefx" | "nscodec" | "egfx")[];
+            performance?: {
+                wallpaper?: boolean;
+                themes?: boolean;
+                font_smoothing?: boolean;
+                composition?: boolean;
+                animations?: boolean;
+                window_drag?: boolean;
+            };
+            load_balance_info?: string;
+            redirect_to?: string[];
+        };
+        CreateTarget: {
+            id: string;
+            settings: components["schemas"]["TargetSettings"];
+        };
+        UpdateTarget: {
+            /** Format: int64 */
+            revision: number;
+            settings: components["schemas"]["TargetSettings"];
+        };
+        TargetAccount: {
+            id: string;
+            name: string;
+            /** @description The caller may connect with it as things are; others they may only ask for. */
+            connect: boolean;
+            /** @description What the target calls it. */
+            username?: string;
+            domain?: string;
+            description?: string;
+            tags: string[];
+            credential?: components["schemas"]["Credential"];
+            /**
+             * Format: int64
+             * @description For those who may manage it.
+             */
+            revision?: number;
+        };
+        AccountSettings: {
+            name: string;
+            username?: string;
+            domain?: string;
+            description?: string;
+            tags?: string[];
+        };
+        CreateAccount: {
+            settings: components["schemas"]["AccountSettings"];
+            credential?: components["schemas"]["NewCredential"];
+        };
+        UpdateAccount: {
+            /** Format: int64 */
+            revision: number;
+            settings: components["schemas"]["AccountSettings"];
+        };
+        /** @description Where an account's password is; never the password. For those who may manage it. */
+        Credential: {
+            /** @enum {string} */
+            kind: "none" | "config" | "stored" | "vault" | "command";
+            /** Format: date-time */
+            set_at?: string;
+            vault?: components["schemas"]["VaultReference"];
+            command?: components["schemas"]["CommandReference"];
+        };
+        NewCredential: {
+            /** @enum {string} */
+            kind: "none" | "stored" | "vault" | "command";
+            /** @description stored: it is sealed, and no answer holds it. */
+            password?: string;
+            vault?: components["schemas"]["VaultReference"];
+            command?: components["schemas"]["CommandReference"];
+        };
+        SetCredential: {
+            /**
+             * Format: int64
+             * @description Of the account.
+             */
+            revision: number;
+            credential: components["schemas"]["NewCredential"];
+        };
+        /** @description A secret in a vault of the configuration. */
+        VaultReference: {
+            vault: string;
+            /** @example servers/build */
+            path: string;
+            username_field?: string;
+            password_field?: string;
+        };
+        /** @description What a command of the configuration is asked for. */
+        CommandReference: {
+            command: string;
+            reference?: string;
+        };
+        Policy: {
+            id: string;
+            name: string;
+            /** @description Cedar. */
+            text: string;
+            enabled: boolean;
+            /** @description Of a version; the policy was removed then. */
+            deleted?: boolean;
+            /**
+             * Format: int64
+             * @description Of all policies when this one was written.
+             */
+            revision: number;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The name of who wrote it. */
+            updated_by: string;
+        };
+        NewPolicy: {
+            /** @description Lower-case letters, digits and dashes; decisions and the audit log name the policy by it. */
+            id: string;
+            name: string;
+            text: string;
+            /** @default true */
+            enabled: boolean;
+        };
+        PolicyChange: {
+            /**
+             * Format: int64
+             * @description Of the policy as the caller saw it.
+             */
+            revision: number;
+            name?: string;
+            text?: string;
+            enabled?: boolean;
+        };
+        PolicyFinding: {
+            /** @enum {string} */
+            severity: "error" | "warning";
+            line: number;
+            /** @description In characters. */
+            column: number;
+            message: string;
+        };
+        PolicySchema: {
+            /** @description The schema in Cedar. */
+            text: string;
+            entities: components["schemas"]["PolicyEntity"][];
+            actions: components["schemas"]["PolicyAction"][];
+            context: components["schemas"]["PolicyAttribute"][];
+            obligations: components["schemas"]["PolicyObligation"][];
+            /** @description Of hours and weekdays. */
+            time_zone: string;
+        };
+        PolicyEntity: {
+            name: string;
+            about: string;
+            in: string[];
+            /** @description When only these exist. */
+            ids: string[];
+            attributes: components["schemas"]["PolicyAttribute"][];
+        };
+        PolicyAction: {
+            name: string;
+            about: string;
+            in: string[];
+            /** @description Types of what it is done to; none of a group of actions. */
+            resources: string[];
+        };
+        PolicyObligation: {
+            name: string;
+            about: string;
+        };
+        PolicyAttribute: {
+            name: string;
+            type: string;
+            optional: boolean;
+            about: string;
+        };
+        PolicyQuestion: {
+            /** @description Id or name. */
+            user: string;
+            action: string;
+            /** @description Id; none for what concerns the gateway as a whole. */
+            target?: string;
+            account?: string;
+            /** @description Id or name of whose session, recording or request it is; none: somebody else's. */
+            owner?: string;
+            /**
+             * Format: date-time
+             * @description When; none: now.
+             */
+            at?: string;
+            /** @description IP address. */
+            source?: string;
+            ticket?: string;
+            /** @description Seconds since a second factor was proved; none: there was none. */
+            mfa_age_s?: number;
+            approved?: boolean;
+            concurrent?: number;
+        };
+        PolicyExplanation: {
+            allowed: boolean;
+            reason: string;
+            /** @description The time it was decided for, in the time zone of policies. */
+            at: string;
+            /** Format: int64 */
+            revision: number;
+            /** @description In words. */
+            obligations: string[];
+            /** @description Those that decided, then those that nearly did. */
+            statements: components["schemas"]["PolicyVerdict"][];
+        };
+        PolicyVerdict: {
+            id: string;
+            /** @description Id of the policy it is in. */
+            policy: string;
+            name: string;
+            /** @enum {string} */
+            effect: "permit" | "forbid";
+            text: string;
+            line: number;
+            decided: boolean;
+            /** @description It is true; it has not decided when a forbid overrules it. */
+            applies: boolean;
+            /** @description Why it cannot be evaluated. */
+            error?: string;
+            /** @description What is not so, in Cedar. */
+            missed: string[];
+            obligations: string[];
+        };
+        AccessRules: {
+            may_request: boolean;
+            may_break_glass: boolean;
+            /** Format: int64 */
+            max_window_s: number;
+            /** Format: int64 */
+            max_ahead_s: number;
+            /** @description Characters. */
+            reason_min: number;
+            ticket_needed: boolean;
+            /** @description Regular expression (RE2) of the whole ticket. */
+            ticket_pattern?: string;
+            /** @description People who must approve. */
+            approvals: number;
+            /**
+             * Format: int64
+             * @description How long a broken glass opens.
+             */
+            break_glass_s: number;
+        };
+        /** @description Either `until`, with or without `from`, or `duration_s`: a window that begins with the approval. */
+        CreateAccessRequest: {
+            target_id: string;
+            /** @description Name of the account on the target. */
+            account?: string;
+            /** Format: date-time */
+            from?: string;
+            /** Format: date-time */
+            until?: string;
+            /** Format: int64 */
+            duration_s?: number;
+            /** @description One session only. */
+            once?: boolean;
+            reason: string;
+            ticket?: string;
+        };
+        BreakGlass: {
+            target_id: string;
+            account?: string;
+            reason: string;
+            ticket?: string;
+        };
+        ApproveAccess: {
+            /**
+             * Format: int64
+             * @description Of the request the caller has seen.
+             */
+            revision: number;
+            /**
+             * Format: date-time
+             * @description Not before that of the request. Only of a fixed window, as is until.
+             */
+            from?: string;
+            /** Format: date-time */
+            until?: string;
+            /**
+             * Format: int64
+             * @description Of a window that begins with the approval.
+             */
+            duration_s?: number;
+            note?: string;
+        };
+        DecideAccess: {
+            /** Format: int64 */
+            revision: number;
+            note: string;
+        };
+        CancelAccess: {
+            /** Format: int64 */
+            revision: number;
+        };
+        EndGrant: {
+            note?: string;
+        };
+        AccessRequest: {
+            id: string;
+            /** Format: int64 */
+            revision: number;
+            /** @enum {string} */
+            kind: "request" | "break_glass";
+            /** @enum {string} */
+            state: "pending" | "approved" | "denied" | "cancelled" | "expired" | "needs_review" | "reviewed";
+            user: components["schemas"]["Person"];
+            target: components["schemas"]["AccessTarget"];
+            account?: string;
+            wanted: components["schemas"]["AccessWindow"];
+            window: components["schemas"]["AccessWindow"];
+            /** @description The window begins with the approval; until then only its length counts. */
+            floating: boolean;
+            reason: string;
+            ticket?: string;
+            /** @description People who must approve. */
+            approvals: number;
+            decisions: components["schemas"]["AccessDecision"][];
+            once: boolean;
+            /** @description Id of what followed from it. */
+            grant?: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description While it is pending.
+             */
+            expires_at?: string;
+            /** Format: date-time */
+            closed_at?: string;
+            /** @description The caller's own. */
+            mine: boolean;
+            /** @description The caller has decided on it. */
+            decided?: boolean;
+        };
+        AccessTarget: {
+            id: string;
+            name: string;
+        };
+        AccessWindow: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+        };
+        AccessDecision: {
+            person: components["schemas"]["Person"];
+            /** @enum {string} */
+            verdict: "approved" | "denied" | "reviewed";
+            note?: string;
+            window: components["schemas"]["AccessWindow"];
+            /** Format: date-time */
+            at: string;
+        };
+        AccessGrant: {
+            id: string;
+            /** @description Id of the request it follows from. */
+            request?: string;
+            /** @enum {string} */
+            state: "active" | "used_up" | "ended" | "expired";
+            user: components["schemas"]["Person"];
+            target: components["schemas"]["AccessTarget"];
+            account?: string;
+            ticket?: string;
+            window: components["schemas"]["AccessWindow"];
+            once: boolean;
+            /** @description How often it was started. */
+            starts: number;
+            /** @description Ids of those that run. */
+            sessions: string[];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            closed_at?: string;
+            closed_by?: string;
+            note?: string;
+            mine: boolean;
+        };
+        Notification: {
+            id: string;
+            /** @example access_request.made */
+            kind: string;
+            urgent: boolean;
+            title: string;
+            text?: string;
+            /** @description A path of the console. */
+            link?: string;
+            /** Format: date-time */
+            at: string;
+            read: boolean;
+        };
+        NotificationSettings: {
+            email: boolean;
+            /** @description The gateway sends e-mail at all. */
+            available: boolean;
+        };
+        /** @enum {string} */
+        DetectionSeverity: "info" | "low" | "medium" | "high" | "critical";
+        /**
+         * @description What happens besides an alert.
+         * @enum {string}
+         */
+        DetectionAction: "alert" | "require_justification" | "freeze" | "terminate";
+        /** @enum {string} */
+        DetectionSource: "typed" | "clipboard" | "title" | "screen";
+        /** @description The sessions a rule is for: those that fit every kind of entry there is any of. */
+        DetectionScope: {
+            /** @description Names or ids. */
+            users?: string[];
+            groups?: string[];
+            roles?: string[];
+            /** @description Ids. */
+            targets?: string[];
+            /** @description Of the target or its account. */
+            tags?: string[];
+            /** @description Ids of those that allowed the session. */
+            policies?: string[];
+        };
+        /**
+         * @description Patterns are regular expressions (RE2), tried on a text as it is, on a tidied one without quotes, and on each command in it. A rule fits when one of `any` or a word of
+         *     `lists` is found, or a command has every one of `all`; and when none of `none` is found where that was.
+         */
+        DetectionRule: {
+            id: string;
+            name: string;
+            about?: string;
+            severity: components["schemas"]["DetectionSeverity"];
+            action: components["schemas"]["DetectionAction"];
+            /** @description What it looks at. */
+            sources: components["schemas"]["DetectionSource"][];
+            disabled?: boolean;
+            any?: string[];
+            all?: string[];
+            none?: string[];
+            /** @description Names of lists of words. */
+            lists?: string[];
+            scope?: components["schemas"]["DetectionScope"];
+        };
+        DetectionRuleChange: {
+            /**
+             * Format: int64
+             * @description Of the rule as the caller saw it.
+             */
+            revision: number;
+            rule: components["schemas"]["DetectionRule"];
+        };
+        /** @enum {string} */
+        DetectionOrigin: "shipped" | "configuration" | "console";
+        KeptDetectionRule: {
+            rule: components["schemas"]["DetectionRule"];
+            origin: components["schemas"]["DetectionOrigin"];
+            /** @description The configuration says what it does. */
+            configured: boolean;
+            /**
+             * @description What the console has made of a rule of another origin. Adjusted ones take up later versions' patterns.
+             * @enum {string}
+             */
+            change?: "adjusted" | "replaced";
+            base?: components["schemas"]["DetectionRule"];
+            /**
+             * Format: int64
+             * @description Of what the console says of it; 0 when that is nothing.
+             */
+            revision: number;
+            updated_by?: string;
+            /** Format: date-time */
+            updated_at?: string;
+            /** @description Why what the console says of it cannot be used; what lies below that is tried. */
+            problem?: string;
+        };
+        DetectionRuleVersion: {
+            rule: components["schemas"]["DetectionRule"];
+            /** @description What the console said of the rule was taken back. */
+            removed: boolean;
+            /** Format: int64 */
+            revision: number;
+            updated_by: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        DetectionListChange: {
+            /**
+             * Format: int64
+             * @description Of the list as the caller saw it; 0 also of one that is not there yet.
+             */
+            revision: number;
+            about?: string;
+            /** @description Case does not matter. */
+            words: string[];
+        };
+        KeptDetectionList: {
+            name: string;
+            about?: string;
+            words: string[];
+            origin: components["schemas"]["DetectionOrigin"];
+            /** @enum {string} */
+            change?: "adjusted" | "replaced";
+            /** Format: int64 */
+            revision: number;
+            updated_by?: string;
+            /** Format: date-time */
+            updated_at?: string;
+            problem?: string;
+        };
+        DetectionRules: {
+            /** @description false: the configuration has detection off, and no rule is tried. */
+            enabled: boolean;
+            rules: components["schemas"]["KeptDetectionRule"][];
+            lists: components["schemas"]["KeptDetectionList"][];
+        };
+        DetectionCheck: {
+            /** @description Why the rule cannot be tried. */
+            problem?: string;
+            /** @description The pattern that is the problem. */
+            pattern?: string;
+            /** @description The rule fits the sample. */
+            fits: boolean;
+            /** @description Its patterns and words that are in the sample. */
+            found: {
+                /** @enum {string} */
+                kind: "any" | "all" | "none" | "list";
+                pattern: string;
+                /** @description The form of the sample it is in. */
+                in: string;
+            }[];
+        };
+        /** @description Either the id of a rule, or a rule. */
+        DryRun: {
+            id?: string;
+            rule?: components["schemas"]["DetectionRule"];
+            /**
+             * Format: date-time
+             * @description Only sessions that started then or later.
+             */
+            since?: string;
+            /** @description Only of this person (id). */
+            user?: string;
+            /** @description Only of this target (id). */
+            target?: string;
+            /**
+             * @description Recordings that are tried.
+             * @default 100
+             */
+            limit: number;
+            /** @description `next` of an earlier answer. */
+            before?: string;
+        };
+        DryRunResult: {
+            /** @description Recordings. */
+            tried: number;
+            skipped: {
+                recording: components["schemas"]["Recording"];
+                reason: string;
+            }[];
+            /** @description Those with hits, newest first. */
+            recordings: components["schemas"]["DryRunRecording"][];
+            /** @description There are more recordings; pass as `before`. */
+            next?: string;
+        };
+        DryRunRecording: {
+            recording: components["schemas"]["Recording"];
+            /** @description There are more hits in it. */
+            more: boolean;
+            /** @description How much of the keyboard is in it, when that is not all. */
+            keys?: string;
+            hits: {
+                /**
+                 * Format: int64
+                 * @description Since the recording began.
+                 */
+                t_ms: number;
+                source: components["schemas"]["DetectionSource"];
+                actor?: string;
+                text: string;
+                /** @description An alert of this rule is in the recording thereabouts. */
+                told: boolean;
+            }[];
+        };
+        Alert: {
+            id: string;
+            /** @description Id. */
+            session: string;
+            /** @description The session runs. */
+            running: boolean;
+            user: components["schemas"]["Person"];
+            target: components["schemas"]["AccessTarget"];
+            account?: string;
+            /** @description Id. */
+            rule: string;
+            /** @description Of the rule, as it was then. */
+            name: string;
+            severity: components["schemas"]["DetectionSeverity"];
+            action: components["schemas"]["DetectionAction"];
+            source: components["schemas"]["DetectionSource"];
+            /** @description Name of who did what the rule fits. */
+            person?: string;
+            /** @description What the rule was found in first; none where the recording keeps no typed text or was destroyed. */
+            excerpt?: string;
+            count: number;
+            /** Format: date-time */
+            first_at: string;
+            /** Format: date-time */
+            last_at: string;
+            /**
+             * Format: int64
+             * @description Since the recording began.
+             */
+            first_ms: number;
+            /** Format: int64 */
+            last_ms: number;
+            /** @enum {string} */
+            state: "new" | "acknowledged";
+            acknowledged?: {
+                by: string;
+                /** Format: date-time */
+                at: string;
+                note?: string;
+            };
+            may_acknowledge: boolean;
+        };
+        AuditEntry: {
+            /** Format: int64 */
+            index: number;
+            /** Format: date-time */
+            time: string;
+            actor: {
+                id?: string;
+                /** @enum {string} */
+                kind: "user" | "token" | "cli" | "system" | "anonymous";
+                name?: string;
+            };
+            source?: string;
+            /** @example terminate_session */
+            action: string;
+            /** @enum {string} */
+            outcome: "success" | "denied" | "failed";
+            object?: {
+                id?: string;
+                kind?: string;
+                name?: string;
+            };
+            session?: string;
+            policies?: string[];
+            details?: {
+                [key: string]: string;
+            };
+            /** @description The entry as it was hashed. */
+            canonical?: string;
+        };
+        AuditProof: {
+            /** Format: int64 */
+            index: number;
+            /** @description Hash of the entry; this and all others are SHA-256, in base64. */
+            leaf: string;
+            /**
+             * Format: int64
+             * @description Entries of the checkpoint.
+             */
+            size: number;
+            root: string;
+            hashes: string[];
+            /** @description The signed note. */
+            checkpoint: string;
+        };
+        AuditState: {
+            /**
+             * Format: int64
+             * @description Entries.
+             */
+            size: number;
+            /**
+             * Format: int64
+             * @description The first so many are under a checkpoint.
+             */
+            signed: number;
+            /** Format: date-time */
+            signed_at?: string;
+            /** @description The key it is signed with. */
+            key: string;
+            /** @description The newest signed note. */
+            checkpoint?: string;
+            /** @description false: the log is not the one that was signed before. */
+            consistent: boolean;
+            sinks?: components["schemas"]["AuditSink"][];
+        };
+        AuditSink: {
+            name: string;
+            type: string;
+            /**
+             * Format: int64
+             * @description Entries that were not sent yet.
+             */
+            behind: number;
+            /** @description Why sending waits. */
+            error?: string;
+        };
+        AuditVerification: {
+            /** @enum {string} */
+            state: "idle" | "running" | "ok" | "problem" | "failed";
+            /** Format: date-time */
+            started_at?: string;
+            /** Format: date-time */
+            ended_at?: string;
+            /** Format: int64 */
+            entries?: number;
+            /** Format: int64 */
+            signed?: number;
+            checkpoints?: number;
+            /** @description Checkpoints kept outside of the database. */
+            outside?: number;
+            problem?: string;
+            /**
+             * Format: int64
+             * @description Of the first entry that is not as it was signed.
+             */
+            first_index?: number;
+            /** Format: int64 */
+            last_index?: number;
+        };
+        Access: {
+            session: string;
+            user: components["schemas"]["Person"];
+            target: {
+                id: string;
+                name: string;
+                protocol: string;
+                address?: string;
+            };
+            account?: string;
+            tags?: string[];
+            /** @description The client's address. */
+            source: string;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            ended_at?: string;
+            /**
+             * Format: int64
+             * @description Up to now while it runs.
+             */
+            duration_ms: number;
+            end?: components["schemas"]["End"];
+            /**
+             * Format: int64
+             * @description Of the entry that says so.
+             */
+            index: number;
+            /** Format: int64 */
+            end_index?: number;
         };
     };
     responses: {
@@ -545,9 +3871,23 @@ export interface components {
         };
     };
     parameters: {
+        from: string;
+        until: string;
         session: string;
+        export: string;
         target: string;
+        access_request: string;
+        access_grant: string;
+        account: string;
+        /** @description Of what is to be removed, so that nobody removes what somebody else has just changed. */
+        revision: number;
+        policy: string;
+        rule: string;
         viewer: string;
+        user: string;
+        group: string;
+        token: string;
+        sign_in: string;
     };
     requestBodies: never;
     headers: never;
@@ -555,6 +3895,27 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ways to sign in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     signIn: {
         parameters: {
             query?: never;
@@ -576,6 +3937,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The password is right and a second step is needed; a cookie for it is set. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInPending"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -623,14 +3993,23 @@ export interface operations {
     };
     listTargets: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Words, all of which must be in id, name, description, address or tags. */
+                q?: string;
+                /** @description Only targets with all of these tags. */
+                tag?: string[];
+                protocol?: "vnc" | "rdp";
+                limit?: number;
+                /** @description `next` of an earlier answer. */
+                after?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The targets the caller may see, by name. */
+            /** @description The targets the caller may connect to or manage, by name. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -638,8 +4017,110 @@ export interface operations {
                 content: {
                     "application/json": {
                         targets: components["schemas"]["Target"][];
+                        /** @description Pass as `after` for the next page. */
+                        next?: string;
                     };
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTarget"];
+            };
+        };
+        responses: {
+            /** @description The new target, without accounts. */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The target; with `settings` for those who may manage it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateTarget"];
+            };
+        };
+        responses: {
+            /** @description The target as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Target"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTarget: {
+        parameters: {
+            query: {
+                /** @description Of what is to be removed, so that nobody removes what somebody else has just changed. */
+                revision: components["parameters"]["revision"];
+            };
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -672,6 +4153,16 @@ export interface operations {
                 limit?: number;
                 /** @description Only sessions that started before this one (its id). */
                 before?: string;
+                /** @description Words, all of which must be in the names of person, target and account, or in the addresses. */
+                q?: string;
+                /** @description Only of this person (id). */
+                user?: string;
+                /** @description Only of this target (id). */
+                target?: string;
+                /** @description Only sessions that started then or later. */
+                since?: string;
+                /** @description Only sessions that started before. */
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -744,6 +4235,40 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getSessionThumbnail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the picture one has. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description It is the one that was named. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     terminateSession: {
         parameters: {
             query?: never;
@@ -756,7 +4281,10 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
+                    /** @description Shown to the person. */
                     reason?: string;
+                    /** @default false */
+                    lock_user?: boolean;
                 };
             };
         };
@@ -767,6 +4295,181 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    freezeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Shown to the person. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The session is frozen. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resumeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session goes on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    takeControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description One of the caller's viewers; the one that came last without. */
+                    viewer?: string;
+                    /**
+                     * @description Take it also from another supervisor.
+                     * @default false
+                     */
+                    from_other?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The viewer has control. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseControl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The person has control again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sendMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description It is shown, or will be when the person comes. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    answerQuestion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Its id. */
+                    question: string;
+                    /** @description The viewer it is answered at, which must be the one with control; any of the caller's without. */
+                    viewer?: string;
+                    reason?: string;
+                    /**
+                     * @description In place of a reason: it is not done.
+                     * @default false
+                     */
+                    refuse?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The answer is in the recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description What was held back was done. */
+                        sent: boolean;
+                    };
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -875,11 +4578,122 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getNativeClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The door for native clients. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeClient"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createNativeTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateNativeTicket"];
+            };
+        };
+        responses: {
+            /** @description The one answer that shows the ticket. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeTicket"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    lookAtNativeSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    code: string;
+                };
+            };
+        };
+        responses: {
+            /** @description What is known of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeSignIn"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideNativeSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    code: string;
+                    approve: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description It is told. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listRecordings: {
         parameters: {
             query?: {
                 limit?: number;
                 before?: string;
+                /** @description Words, all of which must be in the names of person, target and account, or in the addresses. */
+                q?: string;
+                /** @description Only of this person (id). */
+                user?: string;
+                /** @description Only of this target (id). */
+                target?: string;
+                /** @description Only sessions that started then or later. */
+                since?: string;
+                /** @description Only sessions that started before. */
+                until?: string;
+                /** @description Only those whose review is in this state. */
+                review?: components["schemas"]["ReviewState"];
             };
             header?: never;
             path?: never;
@@ -948,6 +4762,43 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getRecordingThumbnail: {
+        parameters: {
+            query?: {
+                /** @description Milliseconds since the beginning: the last picture until then. Without it one from the middle. */
+                at?: number;
+            };
+            header?: {
+                /** @description The `ETag` of the picture one has. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description It is the one that was named. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getRecordingFile: {
         parameters: {
             query?: never;
@@ -1005,7 +4856,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    exportRecording: {
+    listExports: {
         parameters: {
             query?: never;
             header?: never;
@@ -1016,13 +4867,229 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One playable MP4. */
+            /** @description The exports of the recording, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        exports: components["schemas"]["Export"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateExport"];
+            };
+        };
+        responses: {
+            /** @description It waits for its turn. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    linkExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        url: string;
+                        /** Format: date-time */
+                        expires_at: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadExport: {
+        parameters: {
+            query: {
+                /** @description Of the link; it is used up by this. */
+                ticket: string;
+            };
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                export: components["parameters"]["export"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The result. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "video/mp4": string;
+                    "application/zip": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    holdRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustodyReason"];
+            };
+        };
+        responses: {
+            /** @description The recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CustodyReason"];
+            };
+        };
+        responses: {
+            /** @description The recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    shredRecording: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    reason: string;
+                    /** @description The id of the session. */
+                    confirm: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1046,6 +5113,2853 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    searchRecordings: {
+        parameters: {
+            query: {
+                /** @description Words, or "several words" in quotes, all of which must be in one text; parts of words are found, too. */
+                q: string;
+                /** @description Only texts of these kinds. */
+                kind?: components["schemas"]["TextKind"][];
+                /** @description Only of this person (id). */
+                user?: string;
+                /** @description Only of this target (id). */
+                target?: string;
+                /** @description Words, all of which must be in the names of person, target and account, or in the addresses. */
+                names?: string;
+                /** @description Only sessions that started then or later. */
+                since?: string;
+                /** @description Only sessions that started before. */
+                until?: string;
+                /** @description Recordings. */
+                limit?: number;
+                /** @description `next` of an earlier answer. */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Recordings with hits, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        found: components["schemas"]["FoundRecording"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    searchRecording: {
+        parameters: {
+            query: {
+                /** @description Words, or "several words" in quotes, all of which must be in one text; parts of words are found, too. */
+                q: string;
+                /** @description Only texts of these kinds. */
+                kind?: components["schemas"]["TextKind"][];
+                limit?: number;
+                /** @description `next` of an earlier answer. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Hits in order of time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        hits: components["schemas"]["RecordingHit"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRecordingTimeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What happened when. While the session runs, ask again for what came since. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingTimeline"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getRecordingReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far the review is, and how it came there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingReview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setRecordingReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetReview"];
+            };
+        };
+        responses: {
+            /** @description How far the review is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingReview"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRecordingNotes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reviewers' notes in the order of their moments. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        notes: components["schemas"]["RecordingNote"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createRecordingNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRecordingNote"];
+            };
+        };
+        responses: {
+            /** @description The note. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingNote"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteRecordingNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                note: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The note is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateRecordingNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: components["parameters"]["session"];
+                note: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The note. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingNote"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOpenAPI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    forgetPendingSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Given up. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the cookie is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the cookie is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInPasskeyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What navigator.credentials is called with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswer"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the cookie is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginEnrolTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shown once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TOTPKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInEnrolTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the cookie is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolled"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginEnrolPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What navigator.credentials is called with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInEnrolPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskey"];
+            };
+        };
+        responses: {
+            /** @description Signed in; the cookie is set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolled"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInProvider: {
+        parameters: {
+            query?: {
+                next?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Onwards. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signInProviderCallback: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+                error_description?: string;
+                iss?: string;
+                session_state?: string;
+            };
+            header?: never;
+            path: {
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Onwards. */
+            302: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getMyFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The second factors of the caller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Factors"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginMyTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shown once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TOTPKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteMyTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmMyTOTP: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Enrolled. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorAdded"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginMyPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What navigator.credentials is called with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addMyPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskey"];
+            };
+        };
+        responses: {
+            /** @description Enrolled. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorAdded"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteMyPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    renameMyPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Renamed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    newRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shown once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stepUpOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What navigator.credentials is called with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    stepUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUp"];
+            };
+        };
+        responses: {
+            /** @description Proved. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Format: date-time */
+                        mfa_at: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Whether there is no user yet. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        needed: boolean;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetUp"];
+            };
+        };
+        responses: {
+            /** @description The first user is made and signed in; the cookie is set. */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Profile"];
+            };
+        };
+        responses: {
+            /** @description The profile as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeMyPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePassword"];
+            };
+        };
+        responses: {
+            /** @description Changed. Every other sign-in and every token has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listMySignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Last used first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sign_ins: components["schemas"]["BrowserSignIn"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeMyOtherSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every sign-in but this one has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeMySignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sign_in: components["parameters"]["sign_in"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listMyTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tokens: components["schemas"]["Token"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description The one answer that shows the token. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeMyToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: components["parameters"]["token"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, whatever its case. */
+                q?: string;
+                limit?: number;
+                /** @description Only names after this one. */
+                after?: string;
+                role?: components["schemas"]["Role"];
+                /** @description Only members of the group of this id. */
+                group?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        users: components["schemas"]["User"][];
+                        /** @description Pass as `after` for the next page. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateUser"];
+            };
+        };
+        responses: {
+            /** @description The user and, when it was generated, the password, which is not shown again. */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedUser"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateUser"];
+            };
+        };
+        responses: {
+            /** @description The user as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A new password, which is not shown again and must be changed at the first sign-in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        password: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unlockUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They may try at once again. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Last used first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sign_ins: components["schemas"]["BrowserSignIn"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All have ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+                sign_in: components["parameters"]["sign_in"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        tokens: components["schemas"]["Token"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: components["parameters"]["user"];
+                token: components["parameters"]["token"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listGroups: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, whatever its case. */
+                q?: string;
+                limit?: number;
+                /** @description Only names after this one. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        groups: components["schemas"]["Group"][];
+                        /** @description Pass as `after` for the next page. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateGroup"];
+            };
+        };
+        responses: {
+            /** @description The group. */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The group. Its members are `/users?group=`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted; its members stay users. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateGroup"];
+            };
+        };
+        responses: {
+            /** @description The group as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Group"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user is a member. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: components["parameters"]["group"];
+                user: components["parameters"]["user"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The membership that was given here has ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAccount"];
+            };
+        };
+        responses: {
+            /** @description The new account. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetAccount"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+                account: components["parameters"]["account"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAccount"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetAccount"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query: {
+                /** @description Of what is to be removed, so that nobody removes what somebody else has just changed. */
+                revision: components["parameters"]["revision"];
+            };
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+                account: components["parameters"]["account"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: components["parameters"]["target"];
+                account: components["parameters"]["account"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetCredential"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetAccount"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    importTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportTargets"];
+            };
+        };
+        responses: {
+            /** @description What was done, or with `dry_run` would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPlan"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCredentialProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The vaults and commands of the configuration that accounts may name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        vaults: string[];
+                        commands: string[];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPolicies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All policies, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        policies: components["schemas"]["Policy"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPolicy"];
+            };
+        };
+        responses: {
+            /** @description In force at once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The policy. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updatePolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyChange"];
+            };
+        };
+        responses: {
+            /** @description In force at once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deletePolicy: {
+        parameters: {
+            query: {
+                /** @description Of the policy as the caller saw it. */
+                revision: number;
+            };
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone; its versions stay. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPolicyVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Only versions of a lower revision. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                policy: components["parameters"]["policy"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the policy was, newest first, also when it is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        versions: components["schemas"]["Policy"][];
+                        /** Format: int64 */
+                        next?: number;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    checkPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    text: string;
+                };
+            };
+        };
+        responses: {
+            /** @description What is wrong with it, in the order of the text. Without errors it may be saved. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        findings: components["schemas"]["PolicyFinding"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPolicySchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What policies may name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicySchema"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    explainPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyQuestion"];
+            };
+        };
+        responses: {
+            /** @description The decision. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyExplanation"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAccessRules: {
+        parameters: {
+            query: {
+                target_id: string;
+                account?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a request for this target must hold, and what the caller may do about it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccessRequests: {
+        parameters: {
+            query?: {
+                /** @description The caller's own, or other people's that the caller may decide on. */
+                view?: "own" | "inbox";
+                /** @description open: pending or waiting for a review. */
+                state?: "open" | "closed" | "all";
+                limit?: number;
+                /** @description Only requests made before this one (its id). */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        requests: components["schemas"]["AccessRequest"][];
+                        /** @description Pass as `before` for the next page. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAccessRequest"];
+            };
+        };
+        responses: {
+            /** @description It waits for a decision. */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    breakGlass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BreakGlass"];
+            };
+        };
+        responses: {
+            /** @description The caller may connect. */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request, to its requester and to those who may decide on it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approveAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveAccess"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    denyAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideAccess"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reviewAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DecideAccess"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelAccessRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_request: components["parameters"]["access_request"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelAccess"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessRequest"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccessGrants: {
+        parameters: {
+            query?: {
+                /** @description The caller's own, or other people's whose access the caller may decide on. */
+                view?: "own" | "others";
+                /** @description open: in force now or later. */
+                state?: "open" | "closed" | "all";
+                limit?: number;
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        grants: components["schemas"]["AccessGrant"][];
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endAccessGrant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                access_grant: components["parameters"]["access_grant"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndGrant"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccessGrant"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the caller was told, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        notifications: components["schemas"]["Notification"][];
+                        unread: number;
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    readNotifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Id of the newest one that was seen. */
+                    up_to: string;
+                };
+            };
+        };
+        responses: {
+            /** @description That one and those before are read. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    streamNotifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events as they come. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getNotificationSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the caller wants to be told. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setNotificationSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    email: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationSettings"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Name or id. */
+                actor?: string;
+                action?: string;
+                outcome?: "success" | "denied" | "failed";
+                /** @description Id of what it was done to. */
+                object?: string;
+                session?: string;
+                from?: components["parameters"]["from"];
+                until?: components["parameters"]["until"];
+                limit?: number;
+                /** @description Only what comes after this entry (its index) in the list. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: components["schemas"]["AuditEntry"][];
+                        /**
+                         * Format: int64
+                         * @description Pass as `before` for the next page.
+                         */
+                        next?: number;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuditProof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description That the entry is in the log of the newest checkpoint (RFC 6962, 2.1.1). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditProof"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuditCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far the log has come, and its newest signed checkpoint. Keep it elsewhere to hold the log to it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditState"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuditVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The verification that runs or was the last; `state` idle when there was none since the start. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    verifyAuditLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It runs; ask for it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditVerification"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAccess: {
+        parameters: {
+            query?: {
+                /** @description Name. */
+                user?: string;
+                /** @description Id. */
+                target?: string;
+                tag?: string;
+                account?: string;
+                /** @description Part of a name or an address. */
+                q?: string;
+                from?: components["parameters"]["from"];
+                until?: components["parameters"]["until"];
+                limit?: number;
+                /** @description Only what comes after this session (its id) in the list. */
+                before?: string;
+                format?: "json" | "csv";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The latest begun first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        access: components["schemas"]["Access"][];
+                        /** @description Pass as `before` for the next page. */
+                        next?: string;
+                    };
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDetectionRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All rules and lists of words. Those Vitrine comes with first, in their order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createDetectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectionRule"];
+            };
+        };
+        responses: {
+            /** @description It is tried. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptDetectionRule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDetectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rule. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptDetectionRule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateDetectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectionRuleChange"];
+            };
+        };
+        responses: {
+            /** @description It is tried. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptDetectionRule"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteDetectionRule: {
+        parameters: {
+            query: {
+                /** @description Of what is to be removed, so that nobody removes what somebody else has just changed. */
+                revision: components["parameters"]["revision"];
+            };
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone, or as it was. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDetectionRuleVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Only versions of a lower revision. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                rule: components["parameters"]["rule"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the console said of the rule, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        versions: components["schemas"]["DetectionRuleVersion"][];
+                        /** Format: int64 */
+                        next?: number;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDetectionList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectionListChange"];
+            };
+        };
+        responses: {
+            /** @description Rules that name it find these words. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptDetectionList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteDetectionList: {
+        parameters: {
+            query: {
+                /** @description Of what is to be removed, so that nobody removes what somebody else has just changed. */
+                revision: components["parameters"]["revision"];
+            };
+            header?: never;
+            path: {
+                list: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone, or as it was. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    checkDetectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    rule: components["schemas"]["DetectionRule"];
+                    sample?: string;
+                    source?: components["schemas"]["DetectionSource"];
+                };
+            };
+        };
+        responses: {
+            /** @description What is wrong, or what fits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionCheck"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dryRunDetection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DryRun"];
+            };
+        };
+        responses: {
+            /** @description Recordings with hits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRunResult"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                state?: "new" | "acknowledged";
+                /** @description Of this severity or a worse one. */
+                severity?: components["schemas"]["DetectionSeverity"];
+                rule?: string;
+                /** @description Only of this person's sessions (id). */
+                user?: string;
+                /** @description Only of this target (id). */
+                target?: string;
+                session?: string;
+                /** @description Words, all of which must be in the names of person, target and account, or in the addresses. */
+                q?: string;
+                /** @description Only those first found then or later. */
+                since?: string;
+                /** @description Only those first found before. */
+                until?: string;
+                limit?: number;
+                /** @description Only those older than this one (its id). */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        alerts: components["schemas"]["Alert"][];
+                        /** @description Pass as `before` for the next page. */
+                        next?: string;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    acknowledgeAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    alerts: string[];
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description How many of them were new. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        acknowledged: number;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alert. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,6 +1,6 @@
 import type { Recording, Session } from '../api/client';
 import { endedOnPurpose } from '../lib/ends';
-import { count } from '../lib/format';
+import { count, fullTime } from '../lib/format';
 import classes from './badge.module.css';
 
 type Tone = 'good' | 'warn' | 'bad' | 'quiet';
@@ -37,7 +37,22 @@ export function SessionBadge({ session }: { session: Session }) {
   if (session.state === 'ended' && session.end && !endedOnPurpose(session.end.code)) {
     return <Badge tone="bad" label="Ended with an error" title={session.end.message} />;
   }
-  return <Badge {...sessionStates[session.state]} />;
+  const { frozen } = session;
+  const why = frozen ? { title: `${frozen.by ? `by ${frozen.by.name}: ` : ''}${frozen.reason}` } : {};
+  return <Badge {...sessionStates[session.state]} {...why} />;
+}
+
+const reviewBadges = {
+  to_do: { tone: 'quiet', label: 'To review' },
+  seen: { tone: 'good', label: 'Seen' },
+  flagged: { tone: 'bad', label: 'Flagged' },
+} as const;
+
+export function ReviewBadge({ review }: { review: Recording['review'] }) {
+  const state = review?.state ?? 'to_do';
+  const title =
+    review?.by && review.at ? `${review.by}, ${fullTime(review.at)}` : 'Nobody has reviewed it yet';
+  return <Badge {...reviewBadges[state]} title={title} />;
 }
 
 export function RecordingBadge({ recording }: { recording: Recording }) {
@@ -69,5 +84,7 @@ export function RecordingBadge({ recording }: { recording: Recording }) {
       );
     case 'failed':
       return <Badge tone="bad" label="Failed" {...(recording.error ? { title: recording.error } : {})} />;
+    case 'deleted':
+      return <Badge tone="quiet" label="Deleted" title={recording.custody?.deleted?.reason ?? ''} />;
   }
 }

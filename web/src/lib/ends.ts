@@ -6,6 +6,11 @@ const chosen = new Set([
   'shutdown',
   'orphaned',
   'target_ended',
+  'window_closed',
+  'max_duration',
+  'session_limit',
+  'idle',
+  'rule',
 ]);
 
 export function endedOnPurpose(code: string): boolean {

@@ -16,6 +16,7 @@ describe('format', () => {
     [60_000, '1 min'],
     [2_820_000, '47 min'],
     [7_680_000, '2 h 8 min'],
+    [7_200_000, '2 h'],
   ])('duration %i', (ms, text) => expect(duration(ms)).toBe(text));
 
   it.each([

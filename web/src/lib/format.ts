@@ -19,7 +19,7 @@ export function duration(ms: number): string {
   if (s < 60) return `${s} s`;
   const m = Math.floor(s / 60);
   if (m < 60) return s % 60 === 0 || m >= 10 ? `${m} min` : `${m} min ${s % 60} s`;
-  return `${Math.floor(m / 60)} h ${m % 60} min`;
+  return m % 60 === 0 ? `${m / 60} h` : `${Math.floor(m / 60)} h ${m % 60} min`;
 }
 
 const units = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
@@ -61,6 +61,11 @@ export function when(iso: string, now = new Date()): string {
   return `${day.format(at)} ${time.format(at)}`;
 }
 
+/** The time of day alone, of what is of today: 14:05. */
+export function timeOfDay(iso: string): string {
+  return time.format(new Date(iso));
+}
+
 export function fullTime(iso: string): string {
   return full.format(new Date(iso));
 }
@@ -68,4 +73,10 @@ export function fullTime(iso: string): string {
 /** "1 file", "2 files". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+}
+
+/** How the time that is left is written: 0:45, 12:00. */
+export function timeLeft(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }

@@ -52,6 +52,27 @@ describe('EventList', () => {
     expect(list(key('ControlLeft'), key('Alt_R'), key('Delete'))).toEqual(['Ctrl+Alt+Delete']);
   });
 
+  it('puts what was read off the picture where it was seen, and not between what was typed', () => {
+    const l = new EventList();
+    l.add([event('name', { name: 'desk' }), ...typed('ls -l /e')]);
+    const seen = clock * 1000 - 50;
+    l.add([
+      event('screen', { text: 'one\ntwo', shown_us: seen }, 900),
+      ...typed('tc'),
+      event('screen_unread', { reason: 'busy', count: 2 }),
+    ]);
+    expect(l.entries.map((e) => `${e.label}: ${e.detail}`)).toEqual([
+      'Desktop name: desk',
+      'Typed: ls -l /etc',
+      'On the screen: one ⏎ two',
+      'Screen not read: 2 parts: gone before its turn',
+    ]);
+    expect(l.entries[2]?.startMs).toBe(seen / 1000);
+    l.add([event('screen', { text: 'early', shown_us: 1 })]);
+    expect(l.entries[0]?.detail).toBe('early');
+    expect(l.entries.map((e) => e.startMs)).toEqual(l.entries.map((e) => e.startMs).sort((a, b) => a - b));
+  });
+
   it('takes AltGr for part of the character', () => {
     expect(list(key('ISO_Level3_Shift'), key('@'))).toEqual(['Typed: @']);
   });
@@ -90,6 +111,11 @@ describe('EventList', () => {
         event('control', { action: 'taken' }),
         event('state', { state: 'frozen', reason: 'spool_full', message: 'The disk is full.' }),
         event('rejected', { what: 'clipboard', message: 'too large', count: 3 }),
+        event('line', { text: 'sudo ls', certainty: 'certain' }),
+        event('alert', { rule: 'r', name: 'Passwords read', excerpt: 'cat /etc/shadow' }),
+        event('freeze', { message: 'Stop, please.' }),
+        event('message', { action: 'sent', text: 'Who are you?' }),
+        event('control', { action: 'taken_over' }),
         event('something_new', { whatever: 1 }),
       ),
     ).toEqual([
@@ -100,6 +126,11 @@ describe('EventList', () => {
       'Took control',
       'Frozen: The disk is full.',
       'Refused: clipboard: too large (3×)',
+      'Line: sudo ls',
+      'Alert: Passwords read: cat /etc/shadow',
+      'Frozen: Stop, please.',
+      'Message: Who are you?',
+      'Took over',
       'something new',
     ]);
   });

@@ -2,7 +2,7 @@ import type { RecordingEvent } from '../api/client';
 
 /** What the event list shows as one line. */
 export type EntryKind =
-  'text' | 'keys' | 'pointer' | 'clipboard' | 'screen' | 'viewer' | 'state' | 'warning' | 'other';
+  'text' | 'keys' | 'pointer' | 'clipboard' | 'screen' | 'read' | 'viewer' | 'state' | 'warning' | 'other';
 
 export interface Entry {
   /** When it began and ended, in milliseconds since the recording began. */
@@ -100,6 +100,9 @@ export class EventList {
       case 'wheel':
         this.addBurst(event, 'Scrolled', `at ${num(event.x)}, ${num(event.y)}`);
         break;
+      case 'screen':
+        this.addRead(event);
+        break;
       default:
         this.push(event, describe(event));
     }
@@ -140,7 +143,7 @@ export class EventList {
 
   /** Appends to the text that is being typed, or begins a new one. */
   private type(event: RecordingEvent, text: string): void {
-    const last = this.entries.at(-1);
+    const last = this.lastAct();
     const ms = event.t_us / 1000;
     const goesOn =
       last?.kind === 'text' &&
@@ -173,7 +176,7 @@ export class EventList {
 
   /** Adds a pointer act, or counts it to the same one just before. */
   private addBurst(event: RecordingEvent, label: string, place: string): void {
-    const last = this.entries.at(-1);
+    const last = this.lastAct();
     const ms = event.t_us / 1000;
     const same = label === 'Scrolled' || last?.detail === place;
     if (last?.kind === 'pointer' && last.label === label && same && ms - last.endMs < burstGapMs) {
@@ -183,11 +186,39 @@ export class EventList {
     this.push(event, { kind: 'pointer', label, detail: place });
   }
 
+  /** Puts text that was read off the picture where it was seen, which is before it was read. */
+  private addRead(event: RecordingEvent): void {
+    const ms = Math.min(num(event.shown_us) || event.t_us, event.t_us) / 1000;
+    const detail = str(event.text).replaceAll('\n', ' ⏎ ');
+    const at = entryAt(this.entries, ms) + 1;
+    this.entries.splice(at, 0, {
+      startMs: ms,
+      endMs: ms,
+      actor: '',
+      kind: 'read',
+      label: 'On the screen',
+      detail,
+    });
+  }
+
+  /** What somebody did last: what is read off the picture meanwhile does not come between. */
+  private lastAct(): Entry | undefined {
+    return this.entries.findLast((entry) => entry.kind !== 'read');
+  }
+
   private push(event: RecordingEvent, what: Pick<Entry, 'kind' | 'label' | 'detail'>): void {
     const ms = event.t_us / 1000;
     this.entries.push({ startMs: ms, endMs: ms, actor: event.actor ?? '', ...what });
   }
 }
+
+/** What became of a rule's question why. */
+const answers: Record<string, string> = {
+  given: 'Reason given',
+  refused: 'Not done',
+  expired: 'No reason in time',
+  withdrawn: 'Question taken back',
+};
 
 function describe(event: RecordingEvent): Pick<Entry, 'kind' | 'label' | 'detail'> {
   switch (event.kind) {
@@ -203,6 +234,63 @@ function describe(event: RecordingEvent): Pick<Entry, 'kind' | 'label' | 'detail
         label: 'Desktop size',
         detail: `${num(event.width)} × ${num(event.height)}`,
       };
+    case 'ending':
+      return event.reason
+        ? {
+            kind: 'warning',
+            label: 'Warned of the end',
+            detail: `${str(event.message)} In ${Math.round(num(event.in_ms) / 1000)} s.`,
+          }
+        : { kind: 'state', label: 'Warning taken back', detail: '' };
+    case 'line':
+      return {
+        kind: 'text',
+        label: event.certainty === 'certain' ? 'Line' : 'Line, as it may have been',
+        detail: str(event.text) || `${num(event.length)} characters`,
+      };
+    case 'title':
+      return { kind: 'screen', label: 'Window', detail: str(event.text) };
+    case 'screen_unread': {
+      const count = num(event.count);
+      const why =
+        {
+          busy: 'gone before its turn',
+          timeout: 'reading took too long',
+          failed: 'reading failed',
+          ended: 'the session ended',
+        }[str(event.reason)] ?? str(event.reason);
+      return {
+        kind: 'warning',
+        label: 'Screen not read',
+        detail: `${count} ${count === 1 ? 'part' : 'parts'}: ${why}`,
+      };
+    }
+    case 'alert':
+      return {
+        kind: 'warning',
+        label: `Alert: ${str(event.name) || str(event.rule)}`,
+        detail: str(event.excerpt),
+      };
+    case 'justification':
+      return {
+        kind: 'warning',
+        label: answers[str(event.answer)] ?? 'Asked why',
+        detail: [str(event.name) || str(event.rule), str(event.text)].filter(Boolean).join(': '),
+      };
+    case 'freeze':
+      return { kind: 'warning', label: 'Frozen', detail: str(event.message) || str(event.reason) };
+    case 'resume':
+      return { kind: 'state', label: 'Resumed', detail: '' };
+    case 'message':
+      return event.action === 'acknowledged'
+        ? { kind: 'viewer', label: 'Read the message', detail: '' }
+        : { kind: 'viewer', label: 'Message', detail: str(event.text) };
+    case 'watch':
+      return {
+        kind: 'viewer',
+        label: event.announced === true ? 'Watches, announced' : 'Watches, silent',
+        detail: '',
+      };
     case 'name':
       return { kind: 'screen', label: 'Desktop name', detail: str(event.name) };
     case 'viewer_join':
@@ -216,7 +304,10 @@ function describe(event: RecordingEvent): Pick<Entry, 'kind' | 'label' | 'detail
     case 'control':
       return {
         kind: 'viewer',
-        label: event.action === 'taken' ? 'Took control' : 'Gave up control',
+        label:
+          { taken: 'Took control', taken_over: 'Took over', returned: 'Has control again' }[
+            str(event.action)
+          ] ?? 'Gave up control',
         detail: '',
       };
     case 'state': {

@@ -41,8 +41,8 @@ const aheadSeconds = 30;
 const aheadSegments = 4;
 /** Kept behind the playing time, in seconds. */
 const behindSeconds = 90;
-/** Segments fetched at the same time. */
-const prefetch = 3;
+/** Segments fetched ahead of the one that is appended: on the way of a seek each would else wait for the one before. */
+const prefetch = 8;
 /** The growing last picture's duration while it grows, in ticks: 8 hours. */
 const growing = 8 * 3600 * timescale;
 /** A segment's first picture lies this near its place in the index, in ticks. */
@@ -50,6 +50,8 @@ const startTolerance = timescale / 20;
 /** How far behind the newest picture following a running session is, and still counts as following. */
 const liveDelayMs = 3000;
 const edgeMs = 7000;
+/** How long a seek has the browser to itself, in milliseconds. */
+const seekHead = 1500;
 const retryMs = [500, 1500, 4000];
 
 /** What of the recording is in the browser's buffer: segments `first` up to before `next`, without a gap. */
@@ -89,6 +91,8 @@ export class Player {
   private readonly abort = new AbortController();
   private readonly ticker: ReturnType<typeof setInterval>;
   private pumping = false;
+  /** When the browser was last told to seek. */
+  private sought = -Infinity;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -100,6 +104,7 @@ export class Player {
     this.ticker = setInterval(() => this.tick(), tickMs);
     video.addEventListener('error', () => void this.onMediaError(), { signal });
     video.addEventListener('ended', () => this.tick(), { signal });
+    video.addEventListener('seeked', () => this.wake(), { signal });
     video.addEventListener('loadeddata', () => this.store.set({ ready: true }), { signal });
   }
 
@@ -293,10 +298,14 @@ export class Player {
     const { run } = this;
     if (this.target !== null && (run.next > plan.at || (run.next === plan.at && run.partial > 0))) {
       video.currentTime = plan.ms / 1000;
+      this.sought = performance.now();
       this.target = null;
       this.applyRate();
       this.applyPlaying();
     }
+
+    // The decoder is on its way from the IDR picture to the one that is wanted: what comes after it can wait.
+    if (video.seeking && run.next > plan.at + 1 && performance.now() - this.sought < seekHead) return false;
 
     const ahead = Math.max(aheadSeconds, aheadSeconds * 0.5 * this.store.get().rate) * 1000;
     const segment = index.segments[run.next];
@@ -391,14 +400,14 @@ export class Player {
     );
     const fresh = fragments.filter((f) => f.offset >= run.partial);
     const last = fresh.at(-1);
-    const grows = segment.open === true && live;
-    for (const fragment of fresh) {
-      const end = fragment.offset + fragment.length;
-      await buffer.append(
-        grows && fragment === last
-          ? withLastDuration(bytes, fragment, growing)
-          : bytes.subarray(fragment.offset, end),
-      );
+    if (last) {
+      // In one piece, or in two when the last picture still grows: each append costs a turn of the browser's event loop,
+      // and there are dozens of fragments on the way from an IDR picture to the one that is wanted.
+      const grows = segment.open === true && live;
+      const end = last.offset + last.length;
+      const whole = grows ? last.offset : end;
+      if (whole > run.partial) await buffer.append(bytes.subarray(run.partial, whole));
+      if (grows) await buffer.append(withLastDuration(bytes, last, growing));
       run.partial = end;
     }
     if (segment.open) return fresh.length > 0;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Peer } from './peer';
 import { whep } from './whep';
 
@@ -6,11 +6,26 @@ import { whep } from './whep';
 let done: unknown[] = [];
 const offer = vi.fn<typeof whep.offer>();
 
+class FakeChannel {
+  readyState = 'connecting';
+  bufferedAmount = 0;
+  onopen: (() => void) | null = null;
+  constructor(readonly label: string) {}
+  send(text: string) {
+    done.push([this.label, (JSON.parse(text) as { t: string }).t]);
+  }
+  opens() {
+    this.readyState = 'open';
+    this.onopen?.();
+  }
+}
+let channels: Record<string, FakeChannel> = {};
+
 class FakeConnection {
   connectionState = 'new';
   localDescription: { sdp: string } | null = null;
   addTransceiver = () => ({ receiver: {}, setCodecPreferences: () => undefined });
-  createDataChannel = () => ({ readyState: 'connecting' });
+  createDataChannel = (label: string) => (channels[label] = new FakeChannel(label));
   constructor(configuration: RTCConfiguration) {
     done.push(configuration);
   }
@@ -37,6 +52,7 @@ const events = {
   clipboard: () => undefined,
   patch: () => undefined,
   connected: () => undefined,
+  inputLost: vi.fn<() => void>(),
   lost: () => undefined,
 };
 const ice: RTCConfiguration = {
@@ -46,6 +62,8 @@ const ice: RTCConfiguration = {
 
 beforeEach(() => {
   done = [];
+  channels = {};
+  events.inputLost.mockReset();
   vi.stubGlobal('RTCPeerConnection', FakeConnection);
   vi.stubGlobal('RTCRtpReceiver', { getCapabilities: () => ({ codecs: [{ mimeType: 'video/H264' }] }) });
   offer.mockResolvedValue({ sdp: 'v=0 answer', location: 'https://gw.example/v' });
@@ -87,4 +105,59 @@ it('does not connect when it does not learn how', async () => {
   vi.spyOn(whep, 'ice').mockRejectedValue(new TypeError('Failed to fetch'));
   await expect(new Peer(events, false).open('S', 'view')).rejects.toThrow('Failed to fetch');
   expect(done).not.toContain('gathers');
+});
+
+describe('before its channels are open', () => {
+  const key = (down: boolean) => ({ t: 'key', code: 'KeyV', key: 'v', down }) as const;
+  const place = { x: 1, y: 1, w: 9, h: 9, buttons: 0 };
+  let peer: Peer;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    peer = new Peer(events, false);
+    done = [];
+  });
+  afterEach(() => vi.useRealTimers());
+
+  it('keeps keys, clicks and the clipboard in order until both channels are open, but no motion', () => {
+    peer.sendInput({ t: 'button', ...place, buttons: 1 });
+    peer.sendClipboard({ t: 'clip', id: 1, part: 0, parts: 1, text: 'x' });
+    peer.sendInput(key(true));
+    peer.sendInput({ t: 'wheel', ...place, dx: 0, dy: 1 });
+    peer.sendMotion({ t: 'move', ...place, n: 1 });
+    channels.input!.opens();
+    peer.sendInput(key(false));
+    expect(done).toEqual([]);
+    channels.clipboard!.opens();
+    expect(done).toEqual([
+      ['input', 'button'],
+      ['clipboard', 'clip'],
+      ['input', 'key'],
+      ['input', 'key'],
+    ]);
+    peer.sendInput({ t: 'wheel', ...place, dx: 0, dy: 1 });
+    expect(done.at(-1)).toEqual(['input', 'wheel']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('sends nothing that is stale, says so once, and sends what comes after', () => {
+    peer.sendInput(key(true));
+    vi.advanceTimersByTime(5000);
+    expect(events.inputLost).toHaveBeenCalledOnce();
+    channels.clipboard!.opens();
+    channels.input!.opens();
+    expect(done).toEqual([]);
+    peer.sendInput({ t: 'release' });
+    expect(done).toEqual([['input', 'release']]);
+  });
+
+  it('forgets them when it is closed', () => {
+    peer.sendInput(key(true));
+    peer.close();
+    channels.input!.opens();
+    channels.clipboard!.opens();
+    vi.advanceTimersByTime(60_000);
+    expect(done).toEqual(['closed']);
+    expect(events.inputLost).not.toHaveBeenCalled();
+  });
 });

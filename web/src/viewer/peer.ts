@@ -1,3 +1,4 @@
+import { Hold } from './hold';
 import type {
   ClipboardIncoming,
   ControlIncoming,
@@ -18,6 +19,8 @@ export interface PeerEvents {
   patch: (message: ArrayBuffer) => void;
   /** The transport is up. */
   connected: () => void;
+  /** What was typed and clicked since the picture was there is not sent: the channels took too long to open. */
+  inputLost: () => void;
   /** The transport broke and will not come back by itself. */
   lost: () => void;
 }
@@ -42,6 +45,8 @@ export class Peer {
   private patches: RTCDataChannel | null = null;
   private readonly abort = new AbortController();
   private readonly candidates: RTCIceCandidate[] = [];
+  /** Input and clipboard until both of their channels are open; then null. */
+  private hold: Hold | null;
   private location: string | null = null;
   private trickleTimer: ReturnType<typeof setTimeout> | null = null;
   private silenceTimer: ReturnType<typeof setTimeout> | null = null;
@@ -74,6 +79,8 @@ export class Peer {
       const message = parseClipboard(data);
       if (message) events.clipboard(message);
     };
+    this.hold = new Hold(events.inputLost);
+    this.input.onopen = this.clipboard.onopen = () => this.release();
     this.control.onclose = () => this.lose();
     pc.ontrack = ({ track, streams }) => events.stream(streams[0] ?? new MediaStream([track]));
     pc.onicecandidate = ({ candidate }) => this.gather(candidate);
@@ -98,16 +105,19 @@ export class Peer {
     this.scheduleTrickle();
   }
 
+  /** Before the channel is open, messages wait a few seconds for it, but for the wheel's: nobody wants to scroll later. */
   sendInput(message: InputMessage): void {
-    send(this.input, message);
+    if (this.hold && message.t === 'wheel') return;
+    this.deliver(this.input, message);
   }
 
   sendMotion(message: MotionMessage): void {
     if (this.motion.bufferedAmount < motionBacklog) send(this.motion, message);
   }
 
+  /** Waits as input does, so that a key that pastes still comes after the text. */
   sendClipboard(message: ClipMessage): void {
-    send(this.clipboard, message);
+    this.deliver(this.clipboard, message);
   }
 
   sendControl(message: ControlOutgoing): void {
@@ -136,9 +146,23 @@ export class Peer {
     for (const timer of [this.trickleTimer, this.silenceTimer]) if (timer !== null) clearTimeout(timer);
     this.pc.ontrack = this.pc.onicecandidate = this.pc.onconnectionstatechange = null;
     this.control.onclose = this.control.onmessage = this.clipboard.onmessage = null;
+    this.input.onopen = this.clipboard.onopen = null;
+    this.hold?.close();
     if (this.patches) this.patches.onmessage = null;
     this.pc.close();
     if (this.location && tell) whep.close(this.location);
+  }
+
+  private deliver(channel: RTCDataChannel, message: object): void {
+    if (this.hold) this.hold.add(() => send(channel, message));
+    else send(channel, message);
+  }
+
+  private release(): void {
+    if (this.input.readyState !== 'open' || this.clipboard.readyState !== 'open') return;
+    const { hold } = this;
+    this.hold = null;
+    hold?.open();
   }
 
   private lose(): void {

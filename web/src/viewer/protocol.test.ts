@@ -10,6 +10,7 @@ const hello = {
   height: 1080,
   name: 'n',
   resizable: true,
+  watching: '',
 };
 
 describe('parseControl', () => {
@@ -35,6 +36,87 @@ describe('parseControl', () => {
     ['pong without figures', { t: 'pong', id: 7 }, { t: 'pong', id: 7, fps: 0, kbps: 0 }],
     ['bell', { t: 'bell' }, { t: 'bell' }],
     ['role', { t: 'role', role: 'view', message: 'm' }, { t: 'role', role: 'view', message: 'm' }],
+    [
+      'ending',
+      { t: 'ending', code: 'idle', message: 'm', in_ms: 5 },
+      { t: 'ending', code: 'idle', message: 'm', inMs: 5 },
+    ],
+    ['no ending', { t: 'ending', code: '', message: '' }, { t: 'ending', code: '', message: '', inMs: 0 }],
+    ['hello to a watcher', { ...hello, watching: 'silent' }, { ...hello, watching: 'silent' }],
+    [
+      'a freeze for the person',
+      { t: 'freeze', on: true, by: 'c', for_ms: 7, live: false, still: '/9j/4AAQ' },
+      { t: 'freeze', on: true, by: 'c', forMs: 7, live: false, still: '/9j/4AAQ' },
+    ],
+    [
+      'a freeze whose still would escape its address',
+      { t: 'freeze', on: true, live: false, still: 'A"),url(x' },
+      { t: 'freeze', on: true, by: '', forMs: 0, live: false, still: '' },
+    ],
+    [
+      'a question',
+      {
+        t: 'question',
+        id: 'q',
+        by: 'a',
+        mine: true,
+        rules: [{ name: 'n' }],
+        source: 'typed',
+        excerpt: 'rm',
+        held: true,
+        for_ms: 1,
+        in_ms: 2,
+      },
+      {
+        t: 'question',
+        id: 'q',
+        by: 'a',
+        mine: true,
+        rules: [{ name: 'n', about: '' }],
+        source: 'typed',
+        excerpt: 'rm',
+        held: true,
+        forMs: 1,
+        inMs: 2,
+      },
+    ],
+    [
+      'no question',
+      { t: 'question', id: '', mine: false, for_ms: 0 },
+      {
+        t: 'question',
+        id: '',
+        by: '',
+        mine: false,
+        rules: [],
+        source: '',
+        excerpt: '',
+        held: false,
+        forMs: 0,
+        inMs: 0,
+      },
+    ],
+    [
+      'the end of a freeze',
+      { t: 'freeze', on: false, for_ms: 0, live: false },
+      { t: 'freeze', on: false, by: '', forMs: 0, live: false, still: '' },
+    ],
+    [
+      'a take-over',
+      { t: 'control', by: 'c', for_ms: 3, mine: true },
+      { t: 'control', by: 'c', forMs: 3, mine: true },
+    ],
+    [
+      'a message',
+      { t: 'message', id: 'i', from: 'c', text: 'x', for_ms: 0 },
+      { t: 'message', id: 'i', from: 'c', text: 'x', forMs: 0 },
+    ],
+    ['a message that was read', { t: 'read', id: 'i' }, { t: 'read', id: 'i' }],
+    [
+      'watchers',
+      { t: 'watchers', watchers: [{ name: 'c', for_ms: 9 }] },
+      { t: 'watchers', watchers: [{ name: 'c', forMs: 9 }] },
+    ],
     ['notice', { t: 'notice', level: 'error', message: 'm' }, { t: 'notice', level: 'error', message: 'm' }],
   ];
   it.each(good)('%s', (_, message, parsed) => {
@@ -53,6 +135,14 @@ describe('parseControl', () => {
     ['a cursor with its hotspot outside', '{"t":"cursor","hx":24,"hy":0,"w":24,"h":24,"png":"AAAA"}'],
     ['a cursor that would escape its URL', '{"t":"cursor","hx":0,"hy":0,"w":8,"h":8,"png":"A\\"),url(x"}'],
     ['a huge cursor', '{"t":"cursor","hx":0,"hy":0,"w":9999,"h":8,"png":"AAAA"}'],
+    ['a question without an id', '{"t":"question","rules":[]}'],
+    ['a question of no rules', '{"t":"question","id":"q","rules":{"name":"n"}}'],
+    ['a question of nameless rules', '{"t":"question","id":"q","rules":[{}]}'],
+    ['a freeze that is neither', '{"t":"freeze","by":"c"}'],
+    ['a message without an id', '{"t":"message","text":"x"}'],
+    ['a message without a text', '{"t":"message","id":"i"}'],
+    ['watchers that are none', '{"t":"watchers","watchers":[1]}'],
+    ['no list of watchers', '{"t":"watchers"}'],
     ['a state that is none', '{"t":"state","state":"paused"}'],
   ];
   it.each(bad)('refuses %s', (_, data) => {

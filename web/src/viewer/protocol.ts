@@ -47,7 +47,10 @@ export interface ClipMessage {
 export type ClipboardIncoming = ClipMessage | { t: 'clip_refused'; id: number; message: string };
 
 export type ControlOutgoing =
-  { t: 'ping'; id: number } | { t: 'resize'; width: number; height: number } | { t: 'refresh' };
+  | { t: 'ping'; id: number }
+  | { t: 'resize'; width: number; height: number }
+  | { t: 'seen'; id: string }
+  | { t: 'refresh' };
 
 export interface CursorMessage {
   t: 'cursor';
@@ -58,6 +61,38 @@ export interface CursorMessage {
   h: number;
   /** Base64; missing means the browser's own arrow. */
   png?: string;
+}
+
+/** Somebody has frozen the session, or lets it go on. */
+export interface FreezeMessage {
+  t: 'freeze';
+  on: boolean;
+  /** Empty when a rule of the gateway has. */
+  by: string;
+  forMs: number;
+  /** This viewer goes on seeing the desktop. */
+  live: boolean;
+  /** A blurred JPEG in base64 for those who do not; empty when there is none. */
+  still: string;
+}
+
+/** Rules ask somebody why; without an id nothing is asked (any more). */
+export interface QuestionMessage {
+  t: 'question';
+  id: string;
+  /** Who is asked. */
+  by: string;
+  /** At this viewer. */
+  mine: boolean;
+  rules: { name: string; about: string }[];
+  source: string;
+  /** What it is about; empty for others, and where typed text is not told. */
+  excerpt: string;
+  /** An act waits for the answer. */
+  held: boolean;
+  forMs: number;
+  /** Left to answer; 0 when there is no limit. */
+  inMs: number;
 }
 
 export type SessionState = 'active' | 'frozen' | 'ended';
@@ -72,11 +107,20 @@ export type ControlIncoming =
       height: number;
       name: string;
       resizable: boolean;
+      /** Of somebody who watches another's session: whether that person is told. */
+      watching: '' | 'announced' | 'silent';
     }
   | CursorMessage
   | { t: 'size'; width: number; height: number }
   | { t: 'role'; role: Role; message: string }
   | { t: 'state'; state: SessionState; code: string; message: string }
+  | { t: 'ending'; code: string; message: string; inMs: number }
+  | FreezeMessage
+  | QuestionMessage
+  | { t: 'control'; by: string; forMs: number; mine: boolean }
+  | { t: 'message'; id: string; from: string; text: string; forMs: number }
+  | { t: 'read'; id: string }
+  | { t: 'watchers'; watchers: { name: string; forMs: number }[] }
   | { t: 'bell' }
   | { t: 'name'; name: string }
   | { t: 'notice'; level: 'info' | 'warning' | 'error'; message: string }
@@ -89,6 +133,11 @@ export const maxTextBytes = 4096;
 const maxCursorSide = 512;
 
 const maxSide = 16384;
+
+/** A still is at most 40 KiB; this is its length in base64, with room. */
+const maxStillLength = 64 * 1024;
+const maxWatchers = 1000;
+const maxAskedRules = 16;
 
 type Fields = Record<string, unknown>;
 
@@ -106,6 +155,7 @@ function parse(data: unknown): Fields | null {
 const text = (v: unknown): string => (typeof v === 'string' ? v : '');
 const isInt = (v: unknown, min: number, max: number): v is number =>
   Number.isInteger(v) && (v as number) >= min && (v as number) <= max;
+const isBase64 = (v: string): boolean => /^[A-Za-z0-9+/]+={0,2}$/.test(v);
 const isRole = (v: unknown): v is Role => v === 'control' || v === 'view';
 const positive = (v: unknown): number => (typeof v === 'number' && Number.isFinite(v) && v > 0 ? v : 0);
 
@@ -126,6 +176,7 @@ export function parseControl(data: unknown): ControlIncoming | null {
         height,
         name: text(m.name),
         resizable: m.resizable === true,
+        watching: m.watching === 'announced' || m.watching === 'silent' ? m.watching : '',
       };
     }
     case 'cursor':
@@ -141,6 +192,24 @@ export function parseControl(data: unknown): ControlIncoming | null {
       if (state !== 'active' && state !== 'frozen' && state !== 'ended') return null;
       return { t: 'state', state, code: text(m.code), message: text(m.message) };
     }
+    case 'ending': {
+      const inMs = m.in_ms ?? 0;
+      if (!isInt(inMs, 0, Number.MAX_SAFE_INTEGER)) return null;
+      return { t: 'ending', code: text(m.code), message: text(m.message), inMs };
+    }
+    case 'freeze':
+      return parseFreeze(m);
+    case 'question':
+      return parseQuestion(m);
+    case 'control':
+      return { t: 'control', by: text(m.by), forMs: positive(m.for_ms), mine: m.mine === true };
+    case 'message':
+      if (typeof m.id !== 'string' || m.id === '' || typeof m.text !== 'string') return null;
+      return { t: 'message', id: m.id, from: text(m.from), text: m.text, forMs: positive(m.for_ms) };
+    case 'read':
+      return typeof m.id === 'string' ? { t: 'read', id: m.id } : null;
+    case 'watchers':
+      return parseWatchers(m);
     case 'bell':
       return { t: 'bell' };
     case 'name':
@@ -159,6 +228,57 @@ export function parseControl(data: unknown): ControlIncoming | null {
   }
 }
 
+function parseFreeze(m: Fields): FreezeMessage | null {
+  if (typeof m.on !== 'boolean') return null;
+  const still = text(m.still);
+  // It becomes the address of a picture; what cannot be one is left out, the freeze counts.
+  const good = still.length <= maxStillLength && isBase64(still);
+  return {
+    t: 'freeze',
+    on: m.on,
+    by: text(m.by),
+    forMs: positive(m.for_ms),
+    live: m.live === true,
+    still: good ? still : '',
+  };
+}
+
+function parseQuestion(m: Fields): QuestionMessage | null {
+  const list = m.rules ?? [];
+  if (typeof m.id !== 'string' || !Array.isArray(list) || list.length > maxAskedRules) return null;
+  const rules = [];
+  for (const r of list as unknown[]) {
+    if (typeof r !== 'object' || r === null) return null;
+    const { name, about } = r as Fields;
+    if (typeof name !== 'string') return null;
+    rules.push({ name, about: text(about) });
+  }
+  return {
+    t: 'question',
+    id: m.id,
+    by: text(m.by),
+    mine: m.mine === true,
+    rules,
+    source: text(m.source),
+    excerpt: text(m.excerpt),
+    held: m.held === true,
+    forMs: positive(m.for_ms),
+    inMs: positive(m.in_ms),
+  };
+}
+
+function parseWatchers(m: Fields): ControlIncoming | null {
+  if (!Array.isArray(m.watchers) || m.watchers.length > maxWatchers) return null;
+  const watchers = [];
+  for (const w of m.watchers as unknown[]) {
+    if (typeof w !== 'object' || w === null) return null;
+    const { name, for_ms } = w as Fields;
+    if (typeof name !== 'string') return null;
+    watchers.push({ name, forMs: positive(for_ms) });
+  }
+  return { t: 'watchers', watchers };
+}
+
 function parseCursor(m: Fields): CursorMessage | null {
   const hidden = m.hidden === true;
   const png = m.png;
@@ -166,7 +286,7 @@ function parseCursor(m: Fields): CursorMessage | null {
   const { w, h, hx, hy } = m;
   if (
     typeof png !== 'string' ||
-    !/^[A-Za-z0-9+/]+={0,2}$/.test(png) ||
+    !isBase64(png) ||
     !isInt(w, 1, maxCursorSide) ||
     !isInt(h, 1, maxCursorSide) ||
     !isInt(hx, 0, w - 1) ||

@@ -53,6 +53,7 @@ const hello: ControlIncoming = {
   height: 600,
   name: 'desk',
   resizable: true,
+  watching: '',
 };
 
 let viewer: Viewer;
@@ -178,6 +179,98 @@ describe('Viewer', () => {
     expect(peer().sent).toEqual([{ t: 'release' }]);
   });
 
+  const freeze = (live: boolean, on = true): ControlIncoming => ({
+    t: 'freeze',
+    on,
+    by: on ? 'carol' : '',
+    forMs: 0,
+    live,
+    still: 'AAAA',
+  });
+  const state = (state: 'frozen' | 'active', message = '', code = ''): ControlIncoming => ({
+    t: 'state',
+    state,
+    code,
+    message,
+  });
+
+  it.each([
+    ['the freeze first', [freeze(false), state('frozen', 'a look', 'frozen')]],
+    ['the state first', [state('frozen', 'a look', 'frozen'), freeze(false)]],
+  ])('stops for the person of a frozen session and says why, %s', async (_, messages) => {
+    viewer.start();
+    await live();
+    for (const m of messages) peer().events.control(m);
+    expect(phase()).toEqual({ name: 'frozen', code: 'frozen', message: 'a look' });
+    expect(viewer.store.get().freeze).toMatchObject({ by: 'carol', reason: 'a look', still: 'AAAA' });
+    viewer.sendInput({ t: 'release' });
+    expect(peer().sent).toEqual([]);
+    peer().events.control(state('active'));
+    peer().events.control(freeze(false, false));
+    expect(phase()).toEqual({ name: 'live' });
+    expect(viewer.store.get().freeze).toBeNull();
+  });
+
+  it('goes on for a supervisor while frozen, but not without the desktop', async () => {
+    viewer.start();
+    await live();
+    peer().events.control(freeze(true));
+    peer().events.control(state('frozen', 'a look', 'frozen'));
+    expect(phase()).toEqual({ name: 'live' });
+    viewer.sendInput({ t: 'release' });
+    expect(peer().sent).toHaveLength(1);
+    peer().events.control(state('frozen', 'gone', 'target_reconnecting'));
+    expect(phase()).toMatchObject({ name: 'frozen', code: 'target_reconnecting' });
+    peer().events.control(state('frozen', 'a look', 'frozen'));
+    expect(phase()).toEqual({ name: 'live' });
+    expect(viewer.store.get().freeze?.reason).toBe('a look');
+  });
+
+  it('asks for control again after a take-over broke its connection, a supervisor never', async () => {
+    viewer.start();
+    await live();
+    peer().events.control({ t: 'role', role: 'view', message: 'carol has taken over.' });
+    peer().events.control({ t: 'control', by: 'carol', forMs: 0, mine: false });
+    peer().events.lost();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(peer().role).toBe('control');
+    viewer.stop();
+
+    viewer = new Viewer('S', 'view', () => probe(), {
+      stream: () => undefined,
+      cursor: () => undefined,
+      clipboard: () => undefined,
+      bell: () => undefined,
+      patch: null,
+    });
+    viewer.start();
+    await vi.advanceTimersByTimeAsync(0);
+    peer().events.control({ ...hello, role: 'view', watching: 'silent' });
+    viewer.pictureShown();
+    peer().events.control({ t: 'role', role: 'control', message: '' });
+    peer().events.control({ t: 'control', by: 'carol', forMs: 0, mine: true });
+    expect(viewer.store.get().over).toMatchObject({ by: 'carol', mine: true });
+    expect(viewer.inControl).toBe(true);
+    peer().events.lost();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(peer().role).toBe('view');
+  });
+
+  it('keeps messages until they are read, here or elsewhere', async () => {
+    viewer.start();
+    await live();
+    const say = (id: string): ControlIncoming => ({ t: 'message', id, from: 'carol', text: id, forMs: 5 });
+    for (const id of ['1', '2', '1', '3']) peer().events.control(say(id));
+    const ids = () => viewer.store.get().messages.map((m) => m.id);
+    expect(ids()).toEqual(['2', '1', '3']);
+    viewer.acknowledge('2');
+    expect(peer().sent).toEqual([{ t: 'seen', id: '2' }]);
+    peer().events.control({ t: 'read', id: '1' });
+    expect(ids()).toEqual(['3']);
+    peer().events.control(hello); // what is unread is said again after a greeting
+    expect(ids()).toEqual([]);
+  });
+
   it('ends with the session and does not end the viewer a second time', async () => {
     viewer.start();
     await live();
@@ -233,6 +326,13 @@ describe('Viewer', () => {
     expect(viewer.store.get().notices).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(9000);
     expect(viewer.store.get().notices).toHaveLength(0);
+  });
+
+  it('says when what was typed is not sent', async () => {
+    viewer.start();
+    await live();
+    peer().events.inputLost();
+    expect(viewer.store.get().notices).toMatchObject([{ level: 'warning' }]);
   });
 
   it('lets go of everything when it stops', async () => {

@@ -5,9 +5,11 @@ import type {
   ClipboardIncoming,
   ControlIncoming,
   CursorMessage,
+  FreezeMessage,
   InputMessage,
   MotionMessage,
   Role,
+  SessionState,
   Size,
 } from './protocol';
 import { FigureMeter, type Figures } from './stats';
@@ -42,8 +44,70 @@ export interface ViewerState {
   size: Size | null;
   figures: Figures;
   notices: Notice[];
+  /** Why the session is going to end, and when by the clock of `Date.now`; null when no end is in sight. */
+  ending: Ending | null;
   /** What was last copied on the desktop. */
   clipboard: string | null;
+  /** This viewer's name at the gateway; empty until it is greeted. */
+  viewer: string;
+  freeze: Freeze | null;
+  /** What rules ask somebody; null when nothing is asked. */
+  question: Question | null;
+  /** Who has taken over; null when nobody has. */
+  over: TakenOver | null;
+  /** Texts for the session's own person that nobody has read yet, oldest first. */
+  messages: Message[];
+  /** Who watches, as far as the session's own person is told. */
+  watchers: { name: string; since: number }[];
+}
+
+/** A freeze by somebody, or by a rule when `by` is empty. Times are by the clock of `Date.now`. */
+export interface Freeze {
+  by: string;
+  reason: string;
+  since: number;
+  /** This viewer goes on seeing the desktop; else it shows the still, a JPEG in base64, when there is one. */
+  live: boolean;
+  still: string;
+}
+
+/** A question why. Times are by the clock of `Date.now`. */
+export interface Question {
+  id: string;
+  /** Who is asked, and whether it is at this viewer. */
+  by: string;
+  mine: boolean;
+  rules: { name: string; about: string }[];
+  /** What it is about: `typed`, `clipboard`, `title` or `screen`, and the text where it is told. */
+  source: string;
+  excerpt: string;
+  /** An act waits for the answer. */
+  held: boolean;
+  since: number;
+  /** When an answer comes too late; null when never. */
+  until: number | null;
+}
+
+/** A supervisor who acts instead of the session's own person. */
+export interface TakenOver {
+  by: string;
+  since: number;
+  /** It is this viewer. */
+  mine: boolean;
+}
+
+export interface Message {
+  id: string;
+  from: string;
+  text: string;
+  at: number;
+}
+
+/** A session's end that is foreseen. */
+export interface Ending {
+  code: string;
+  message: string;
+  at: number;
 }
 
 /** What the session looks like from the API, asked for when a connection broke. */
@@ -58,6 +122,9 @@ export interface ViewerHandlers {
   /** Messages of the patch lane go to this; null when this browser cannot show them. */
   patch: ((message: ArrayBuffer) => void) | null;
 }
+
+/** The code of a freeze while the gateway reaches for the desktop again. */
+const linkLost = 'target_reconnecting';
 
 const figuresMs = 1000;
 /** So many pings without an answer mean that the connection is gone, whatever the browser still hopes for. */
@@ -94,6 +161,12 @@ export class Viewer {
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private readonly noticeTimers = new Set<ReturnType<typeof setTimeout>>();
   private running = false;
+  /** This is another person's session: control is never asked for with an offer. */
+  private foreign = false;
+  /** The message before took control from this viewer; who has it comes next. */
+  private yielded = false;
+  /** What the session's state says while it is frozen, for whatever reason. */
+  private halted: { code: string; message: string } | null = null;
 
   constructor(
     private readonly session: string,
@@ -110,7 +183,14 @@ export class Viewer {
       size: null,
       figures: { latencyMs: null, fps: 0, bitrate: 0 },
       notices: [],
+      ending: null,
       clipboard: null,
+      viewer: '',
+      freeze: null,
+      question: null,
+      over: null,
+      messages: [],
+      watchers: [],
     });
   }
 
@@ -192,6 +272,16 @@ export class Viewer {
     return true;
   }
 
+  /** The person has read a message. */
+  acknowledge(id: string): void {
+    this.peer?.sendControl({ t: 'seen', id });
+    this.forgetMessage(id);
+  }
+
+  private forgetMessage(id: string): void {
+    this.store.set({ messages: this.store.get().messages.filter((m) => m.id !== id) });
+  }
+
   dismiss(notice: number): void {
     this.store.set({ notices: this.store.get().notices.filter((n) => n.id !== notice) });
   }
@@ -229,6 +319,11 @@ export class Viewer {
           clipboard: (message) => this.onClipboard(message),
           patch: (message) => this.handlers.patch?.(message),
           connected: () => this.onConnected(),
+          inputLost: () =>
+            this.notify(
+              'warning',
+              'The connection took long to open. What you typed so far was not sent; please type it again.',
+            ),
           lost: () => void this.onLost(),
         },
         this.handlers.patch !== null,
@@ -290,11 +385,21 @@ export class Viewer {
     switch (m.t) {
       case 'hello':
         this.greeted = true;
+        this.foreign = m.watching !== '';
+        this.halted = null;
         this.store.set({
           role: m.role,
           desktopName: m.name,
           resizable: m.resizable,
           size: { width: m.width, height: m.height },
+          viewer: m.viewer,
+          // said again after this greeting, if they still hold
+          ending: null,
+          freeze: null,
+          question: null,
+          over: null,
+          messages: [],
+          watchers: [],
         });
         break;
       case 'size':
@@ -304,11 +409,52 @@ export class Viewer {
         this.store.set({ desktopName: m.name });
         break;
       case 'role':
-        this.wantedRole = m.role;
+        this.yielded = m.role === 'view' && this.wantedRole === 'control';
+        if (!this.foreign) this.wantedRole = m.role;
         this.store.set({ role: m.role, roleMessage: m.message });
         break;
       case 'state':
         this.onState(m.state, m.code, m.message);
+        break;
+      case 'freeze':
+        this.onFreeze(m);
+        break;
+      case 'question': {
+        const { id, by, mine, rules, source, excerpt, held, forMs, inMs } = m;
+        const now = Date.now();
+        const until = inMs > 0 ? now + inMs : null;
+        this.store.set({
+          question:
+            id === '' ? null : { id, by, mine, rules, source, excerpt, held, since: now - forMs, until },
+        });
+        break;
+      }
+      case 'control':
+        // Control comes back by itself: whoever had it asks for it again after a broken connection.
+        if (this.yielded && m.by !== '') this.wantedRole = 'control';
+        this.yielded = false;
+        this.store.set({
+          over: m.by === '' ? null : { by: m.by, mine: m.mine, since: Date.now() - m.forMs },
+        });
+        break;
+      case 'message': {
+        const { id, from, text, forMs } = m;
+        const others = this.store.get().messages.filter((known) => known.id !== id);
+        this.store.set({ messages: [...others, { id, from, text, at: Date.now() - forMs }] });
+        break;
+      }
+      case 'read':
+        this.forgetMessage(m.id);
+        break;
+      case 'watchers':
+        this.store.set({
+          watchers: m.watchers.map((w) => ({ name: w.name, since: Date.now() - w.forMs })),
+        });
+        break;
+      case 'ending':
+        this.store.set({
+          ending: m.code === '' ? null : { code: m.code, message: m.message, at: Date.now() + m.inMs },
+        });
         break;
       case 'notice':
         this.notify(m.level, m.message);
@@ -325,17 +471,35 @@ export class Viewer {
     }
   }
 
-  private onState(state: 'active' | 'frozen' | 'ended', code: string, message: string): void {
-    const { phase } = this.store.get();
+  private onState(state: SessionState, code: string, message: string): void {
     if (state === 'ended') {
-      this.store.set({ phase: { name: 'ended', code, message } });
+      this.store.set({ phase: { name: 'ended', code, message }, messages: [], question: null });
       this.peer?.close(false);
       this.peer = null;
-    } else if (state === 'frozen') {
-      this.store.set({ phase: { name: 'frozen', code, message } });
-    } else if (phase.name === 'frozen') {
-      this.store.set({ phase: { name: 'live' } });
+      return;
     }
+    this.halted = state === 'frozen' ? { code, message } : null;
+    const { freeze } = this.store.get();
+    if (freeze && this.halted && freeze.reason !== message && code !== linkLost)
+      this.store.set({ freeze: { ...freeze, reason: message } });
+    this.halt();
+  }
+
+  private onFreeze({ on, by, live, still, forMs }: FreezeMessage): void {
+    const reason = this.halted && this.halted.code !== linkLost ? this.halted.message : '';
+    this.store.set({ freeze: on ? { by, reason, live, still, since: Date.now() - forMs } : null });
+    this.halt();
+  }
+
+  /** Stops the picture, or lets it go on. The two messages about a freeze come in either order. */
+  private halt(): void {
+    const { phase, freeze } = this.store.get();
+    // A supervisor goes on seeing and doing; a broken link to the desktop concerns everybody.
+    const stopped = freeze?.live && this.halted?.code !== linkLost ? null : this.halted;
+    if (stopped) this.store.set({ phase: { name: 'frozen', ...stopped } });
+    else if (freeze && !freeze.live)
+      this.store.set({ phase: { name: 'frozen', code: 'frozen', message: freeze.reason } });
+    else if (phase.name === 'frozen') this.store.set({ phase: { name: 'live' } });
   }
 
   private onClipboard(m: ClipboardIncoming): void {

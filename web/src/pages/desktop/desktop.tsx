@@ -12,8 +12,12 @@ import type { Role } from '../../viewer/protocol';
 import type { Viewer } from '../../viewer/viewer';
 import classes from './desktop.module.css';
 import { loadDisplayMode, loadDocked, saveDisplayMode, saveDocked } from './display-mode';
+import { EndingBanner } from './ending-banner';
 import { LeaveDialog } from './leave-dialog';
+import { MessageDialog } from './message-dialog';
 import { Overlay } from './overlay';
+import { Presence } from './presence';
+import { QuestionDialog } from './question-dialog';
 import { Toolbar } from './toolbar';
 import { useDesktop, type Desktop } from './use-desktop';
 import { useFullScreen } from './use-full-screen';
@@ -73,7 +77,15 @@ function DesktopView({ session, role }: { session: Session; role: Role }) {
       )}
       <div className={classes.room}>
         <div className={classes.stage} ref={mount} />
+        {desktop && <EndingBanner viewer={desktop.viewer} />}
         {desktop && <Notices viewer={desktop.viewer} />}
+        {desktop && !bar && (
+          <div className={classes.presence}>
+            <Presence viewer={desktop.viewer} />
+          </div>
+        )}
+        {desktop && <MessageDialog desktop={desktop} />}
+        {desktop && <QuestionDialog desktop={desktop} session={session} />}
         {desktop && <DesktopOverlay desktop={desktop} session={session} />}
       </div>
       {desktop && (

@@ -1,14 +1,17 @@
 import { Button } from '@mantine/core';
-import { useMutation } from '@tanstack/react-query';
 import { IconCircleCheck, IconPlugConnectedX, IconSnowflake } from '@tabler/icons-react';
-import { Link, useNavigate } from 'react-router';
-import { api, unwrap, type Session } from '../../api/client';
+import { useSyncExternalStore } from 'react';
+import { Link } from 'react-router';
+import type { Session } from '../../api/client';
 import { ProblemError } from '../../api/problem';
 import { useCan, useMe } from '../../api/me';
 import { ProblemNotice } from '../../components/states';
 import { Steps } from '../../components/steps';
 import { endedOnPurpose } from '../../lib/ends';
-import type { Phase, Viewer } from '../../viewer/viewer';
+import { fullTime, timeOfDay } from '../../lib/format';
+import type { Freeze, Phase, Question, Viewer } from '../../viewer/viewer';
+import { isNeeded, NeededForm } from '../targets/needed-form';
+import { useConnect } from '../targets/use-connect';
 import classes from './desktop.module.css';
 
 const steps = ['Reaching the target', 'Agreeing on the video', 'Waiting for the first picture'];
@@ -21,6 +24,7 @@ interface OverlayProps {
 
 /** What stands over the picture while it is not simply live. */
 export function Overlay({ phase, viewer, session }: OverlayProps) {
+  const { freeze, question } = useSyncExternalStore(viewer.store.subscribe, viewer.store.get);
   switch (phase.name) {
     case 'live':
       return null;
@@ -56,6 +60,7 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
         </Sheet>
       );
     case 'frozen':
+      if (freeze && !freeze.live) return <Frozen freeze={freeze} question={question} />;
       return (
         <Sheet veil>
           {phase.code === 'target_reconnecting' ? (
@@ -87,9 +92,48 @@ export function Overlay({ phase, viewer, session }: OverlayProps) {
   }
 }
 
-function Sheet({ veil = false, children }: { veil?: boolean; children: React.ReactNode }) {
+/** Somebody has frozen the session: a blurred still hides the last picture, and over it is said why. */
+function Frozen({ freeze, question }: { freeze: Freeze; question: Question | null }) {
+  const since = new Date(freeze.since).toISOString();
+  let title = freeze.by ? `${freeze.by} has frozen this session` : 'This session is frozen';
+  let reason = freeze.reason || 'No reason was given.';
+  if (question) {
+    title = `${question.by} is asked for a reason`;
+    reason += ` It can be given where ${question.by} has control of this desktop; a supervisor can let the session go on.`;
+  }
   return (
-    <div className={`v-dark ${classes.overlay ?? ''}`} data-veil={veil} role="status">
+    <>
+      <div className={classes.still}>
+        {freeze.still && <img src={`data:image/jpeg;base64,${freeze.still}`} alt="" draggable={false} />}
+      </div>
+      {/* Where it is asked, the prompt says it. */}
+      {!question?.mine && (
+        <Sheet still>
+          <h2>
+            <IconSnowflake className={classes.warnIcon} stroke={1.5} />
+            {title}
+          </h2>
+          <p>{reason}</p>
+          <p className={classes.code} title={fullTime(since)}>
+            Since {timeOfDay(since)}. Nothing you type or click arrives; the desktop and its recording go on.
+          </p>
+        </Sheet>
+      )}
+    </>
+  );
+}
+
+interface SheetProps {
+  /** What is below shows through. */
+  veil?: boolean;
+  /** A still is below. */
+  still?: boolean;
+  children: React.ReactNode;
+}
+
+function Sheet({ veil = false, still = false, children }: SheetProps) {
+  return (
+    <div className={`v-dark ${classes.overlay ?? ''}`} data-veil={veil} data-still={still} role="status">
       <div className={classes.box}>{children}</div>
     </div>
   );
@@ -98,12 +142,24 @@ function Sheet({ veil = false, children }: { veil?: boolean; children: React.Rea
 function Ended({ code, message, session }: { code: string; message: string; session: Session }) {
   const me = useMe();
   const can = useCan();
-  const navigate = useNavigate();
-  const again = useMutation({
-    mutationFn: async () => unwrap(await api.POST('/sessions', { body: { target_id: session.target.id } })),
-    onSuccess: (next) => navigate(`/sessions/${next.id}`),
-  });
+  const again = useConnect();
+  const destination = { ...session.target, account: session.account?.id };
   const chosen = endedOnPurpose(code);
+  if (isNeeded(again.error)) {
+    return (
+      <Sheet>
+        <h2>{session.target.name}</h2>
+        <NeededForm
+          key={again.error.problem.code}
+          error={again.error}
+          given={again.variables ?? {}}
+          back="Back"
+          onGive={(given) => again.mutate({ ...destination, ...again.variables, ...given })}
+          onBack={() => again.reset()}
+        />
+      </Sheet>
+    );
+  }
   return (
     <Sheet>
       <h2>
@@ -125,7 +181,7 @@ function Ended({ code, message, session }: { code: string; message: string; sess
       )}
       <div className={classes.actions}>
         {session.user.id === me.id && can('connect') && (
-          <Button loading={again.isPending} onClick={() => again.mutate()}>
+          <Button loading={again.isPending} onClick={() => again.mutate(destination)}>
             Connect again
           </Button>
         )}

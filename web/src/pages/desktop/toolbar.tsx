@@ -6,11 +6,12 @@ import {
   IconPinnedFilled,
   IconPinnedOff,
   IconPlugX,
+  IconRewindBackward30,
 } from '@tabler/icons-react';
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Session } from '../../api/client';
-import { useMe } from '../../api/me';
+import { useCan, useMe } from '../../api/me';
 import { Logo } from '../../components/logo';
 import { bitrate } from '../../lib/format';
 import type { DisplayMode } from '../../viewer/geometry';
@@ -18,6 +19,8 @@ import type { Viewer } from '../../viewer/viewer';
 import { ClipboardPanel } from './clipboard-panel';
 import { KeysMenu } from './keys-menu';
 import { ModeControl } from './mode-control';
+import { Presence } from './presence';
+import { Supervise } from './supervise';
 import classes from './toolbar.module.css';
 import type { Desktop } from './use-desktop';
 
@@ -39,6 +42,7 @@ export function Toolbar(props: ToolbarProps) {
   const { role, phase } = useSyncExternalStore(desktop.viewer.store.subscribe, desktop.viewer.store.get);
   const frame = useRef<HTMLDivElement>(null);
   const control = role === 'control';
+  const foreign = session.user.id !== useMe().id;
   const over = phase.name === 'ended' || phase.name === 'refused';
 
   // Ctrl+Alt+Shift leads from the desktop to the tools.
@@ -50,7 +54,7 @@ export function Toolbar(props: ToolbarProps) {
   const dockLabel = docked ? 'Hide these tools by themselves' : 'Keep these tools in sight';
   return (
     <Frame docked={docked} frame={frame}>
-      <div className={classes.bar} role="toolbar" aria-label="Desktop tools">
+      <div className={classes.bar} data-foreign={foreign} role="toolbar" aria-label="Desktop tools">
         <div className={classes.title}>
           <Link
             to="/targets"
@@ -62,6 +66,8 @@ export function Toolbar(props: ToolbarProps) {
           <span className={classes.name}>{session.target.name}</span>
         </div>
         {!control && !over && <Watching session={session} viewer={desktop.viewer} />}
+        {docked && !over && <Presence viewer={desktop.viewer} />}
+        {foreign && !over && <Supervise desktop={desktop} session={session} />}
         {docked && <div className={classes.spring} />}
         {!over && (
           <>
@@ -184,17 +190,35 @@ function Tool({ label, onClick, className, children }: ToolProps) {
   );
 }
 
+/** Half a minute ago, in seconds since the session began. */
+function rewound(session: Session): number {
+  return Math.max(0, Math.round((Date.now() - Date.parse(session.started_at)) / 1000) - 30);
+}
+
 function Watching({ session, viewer }: { session: Session; viewer: Viewer }) {
   const me = useMe();
-  const { roleMessage } = useSyncExternalStore(viewer.store.subscribe, viewer.store.get);
+  const { roleMessage, over: taken } = useSyncExternalStore(viewer.store.subscribe, viewer.store.get);
+  const can = useCan();
   const mine = session.user.id === me.id;
   return (
     <>
       <span className={classes.watching} title={roleMessage || undefined}>
         <IconEye size={15} stroke={1.7} />
-        {mine ? 'View only' : `Watching ${session.user.name}, view only`}
+        {mine ? 'View only' : `Watching ${session.user.name}`}
       </span>
-      {mine && (
+      {!mine && can('replay') && (
+        <Button
+          component={Link}
+          to={`/recordings/${session.id}?t=${rewound(session)}`}
+          size="compact-sm"
+          variant="subtle"
+          color="gray"
+          leftSection={<IconRewindBackward30 size={16} stroke={1.7} />}
+        >
+          Rewind
+        </Button>
+      )}
+      {mine && !taken && (
         <Button size="compact-sm" variant="light" onClick={() => viewer.takeControl()}>
           Take control
         </Button>

@@ -1,6 +1,8 @@
 import { ActionIcon, Menu, Button, Switch, Tooltip } from '@mantine/core';
 import {
   IconArrowsMaximize,
+  IconKeyboard,
+  IconLink,
   IconPlayerPauseFilled,
   IconPlayerPlayFilled,
   IconPlayerTrackNext,
@@ -8,20 +10,41 @@ import {
 } from '@tabler/icons-react';
 import { useSyncExternalStore, type ReactNode } from 'react';
 import type { PlayerIndex } from '../../api/client';
-import { clockTenths, clock } from '../../lib/format';
-import type { Entry } from '../../player/events';
+import { clockTenths, clock, duration } from '../../lib/format';
+import type { RecordingHit, RecordingNote, Timeline } from '../../api/review';
 import { rates, type Player } from '../../player/player';
 import classes from './controls.module.css';
+import { GoTo } from './go-to';
 import { TimelineBar } from './timeline-bar';
 
 interface ControlsProps {
   player: Player;
   index: PlayerIndex;
-  entries: readonly Entry[];
+  timeline: Timeline | undefined;
+  hits: readonly RecordingHit[];
+  notes: readonly RecordingNote[];
+  pictureAt: (ms: number) => string;
+  goingTo: boolean;
+  onGoTo: (opened: boolean) => void;
   onFullScreen: () => void;
+  onCopyLink: () => void;
+  onHelp: () => void;
 }
 
-export function Controls({ player, index, entries, onFullScreen }: ControlsProps) {
+export function Controls(props: ControlsProps) {
+  const {
+    player,
+    index,
+    timeline,
+    hits,
+    notes,
+    pictureAt,
+    goingTo,
+    onGoTo,
+    onFullScreen,
+    onCopyLink,
+    onHelp,
+  } = props;
   const state = useSyncExternalStore(player.store.subscribe, player.store.get);
   return (
     <div className={classes.controls}>
@@ -29,7 +52,10 @@ export function Controls({ player, index, entries, onFullScreen }: ControlsProps
         timeMs={state.timeMs}
         durationMs={state.durationMs}
         idle={index.idle}
-        entries={entries}
+        timeline={timeline}
+        hits={hits}
+        notes={notes}
+        pictureAt={pictureAt}
         onSeek={(ms) => player.seek(ms)}
       />
       <div className={classes.row} role="toolbar" aria-label="Playback">
@@ -46,10 +72,15 @@ export function Controls({ player, index, entries, onFullScreen }: ControlsProps
         <Tool label="Next picture  (.)" onClick={() => void player.step(1)}>
           <IconPlayerTrackNext size={17} stroke={1.6} />
         </Tool>
-        <div className={classes.time} data-testid="player-time">
+        <GoTo
+          opened={goingTo}
+          onOpened={onGoTo}
+          onGo={(ms) => player.seek(ms)}
+          className={classes.time ?? ''}
+        >
           {state.playing ? clock(state.timeMs) : clockTenths(state.timeMs)}{' '}
           <span>/ {clock(state.durationMs)}</span>
-        </div>
+        </GoTo>
         {state.live && (
           <button
             type="button"
@@ -58,6 +89,9 @@ export function Controls({ player, index, entries, onFullScreen }: ControlsProps
             onClick={() => player.goLive()}
           >
             {state.atEdge ? 'Live' : 'Go live'}
+            {!state.atEdge && (
+              <span className={classes.behind}>{duration(state.durationMs - state.timeMs)} behind</span>
+            )}
           </button>
         )}
         <div className={classes.spring} />
@@ -91,6 +125,12 @@ export function Controls({ player, index, entries, onFullScreen }: ControlsProps
             ))}
           </Menu.Dropdown>
         </Menu>
+        <Tool label="Copy a link to this moment  (C)" onClick={onCopyLink}>
+          <IconLink size={17} stroke={1.6} />
+        </Tool>
+        <Tool label="Keys  (?)" onClick={onHelp}>
+          <IconKeyboard size={17} stroke={1.6} />
+        </Tool>
         <Tool label="Full screen  (F)" onClick={onFullScreen}>
           <IconArrowsMaximize size={17} stroke={1.6} />
         </Tool>

@@ -3,6 +3,7 @@ import {
   IconAlertTriangle,
   IconClipboardText,
   IconCommand,
+  IconCopy,
   IconDots,
   IconEye,
   IconFocusCentered,
@@ -11,6 +12,7 @@ import {
   IconPower,
   IconResize,
   IconSearch,
+  IconTextScan2,
 } from '@tabler/icons-react';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { ProblemNotice } from '../../components/states';
@@ -29,6 +31,7 @@ const icons: Record<EntryKind, typeof IconDots> = {
   pointer: IconPointer,
   clipboard: IconClipboardText,
   screen: IconResize,
+  read: IconTextScan2,
   viewer: IconEye,
   state: IconPower,
   warning: IconAlertTriangle,
@@ -144,21 +147,34 @@ interface RowProps {
 function Row({ entry, top, current, onPick }: RowProps) {
   const Icon = icons[entry.kind];
   return (
-    <button
-      type="button"
-      className={classes.entry}
-      style={{ top, height: rowHeight }}
-      data-kind={entry.kind}
-      aria-current={current}
-      title={entry.detail}
-      onClick={onPick}
-    >
-      <span className={classes.at}>{clock(entry.startMs)}</span>
-      <Icon className={classes.icon} size={17} stroke={1.6} aria-hidden="true" />
-      <span className={classes.label}>
-        {entry.label} {entry.actor && <span>· {entry.actor}</span>}
-      </span>
-      <span className={classes.detail}>{entry.detail}</span>
-    </button>
+    <div className={classes.row} style={{ top, height: rowHeight }}>
+      <button
+        type="button"
+        className={classes.entry}
+        data-kind={entry.kind}
+        aria-current={current}
+        title={entry.detail}
+        onClick={onPick}
+      >
+        <span className={classes.at}>{clock(entry.startMs)}</span>
+        <Icon className={classes.icon} size={17} stroke={1.6} aria-hidden="true" />
+        <span className={classes.label}>
+          {entry.label} {entry.actor && <span>· {entry.actor}</span>}
+        </span>
+        <span className={classes.detail}>{entry.detail}</span>
+      </button>
+      {entry.detail !== '' && (
+        <ActionIcon
+          className={classes.copy}
+          variant="default"
+          size="sm"
+          aria-label={`Copy the text at ${clock(entry.startMs)}`}
+          title="Copy the text"
+          onClick={() => void navigator.clipboard.writeText(entry.detail)}
+        >
+          <IconCopy size={14} stroke={1.6} />
+        </ActionIcon>
+      )}
+    </div>
   );
 }

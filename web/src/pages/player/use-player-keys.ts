@@ -10,54 +10,60 @@ export function nextRate(rate: number, direction: 1 | -1): number {
   return rates[Math.min(rates.length - 1, Math.max(0, (at < 0 ? rates.length - 1 : at) + direction))] ?? rate;
 }
 
-/** Space, arrows, [ and ], comma and full stop, S and F, unless something else takes the keys. */
-export function usePlayerKeys(player: Player | null, onFullScreen: () => void): void {
+/** What keys do beyond the player itself. Must not change from one rendering to the next. */
+export interface PlayerActs {
+  fullScreen: () => void;
+  mark: (direction: 1 | -1) => void;
+  hit: (direction: 1 | -1) => void;
+  goTo: () => void;
+  search: () => void;
+  write: () => void;
+  copyLink: () => void;
+  help: () => void;
+}
+
+/** The keys that help.tsx lists, unless something else takes them. */
+export function usePlayerKeys(player: Player | null, acts: PlayerActs): void {
   useEffect(() => {
     if (!player) return;
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-      if (target.closest('input, textarea, [role="menu"], [role="dialog"]')) return;
-      const onButton = target.closest('button, a') !== null;
+      const writes = 'input:not([type="radio"], [type="checkbox"]), textarea, select';
+      if (target.closest(`${writes}, [role="menu"], [role="dialog"], [role="listbox"]`)) return;
+      const onChoice = target.closest('input') !== null;
+      if (onChoice && event.key.startsWith('Arrow')) return;
+      const onButton = onChoice || target.closest('button, a') !== null;
       const state = player.store.get();
-      const act = (): boolean => {
-        switch (event.key) {
-          case ' ':
-          case 'k':
-            if (event.key === ' ' && onButton) return false;
-            player.toggle();
-            return true;
-          case 'ArrowLeft':
-          case 'ArrowRight': {
-            const by = (event.shiftKey ? longHop : hop) * (event.key === 'ArrowLeft' ? -1 : 1);
-            player.seek(state.timeMs + by);
-            return true;
-          }
-          case '[':
-            player.setRate(nextRate(state.rate, -1));
-            return true;
-          case ']':
-            player.setRate(nextRate(state.rate, 1));
-            return true;
-          case ',':
-            void player.step(-1);
-            return true;
-          case '.':
-            void player.step(1);
-            return true;
-          case 's':
-            player.setSkipIdle(!state.skipIdle);
-            return true;
-          case 'f':
-            onFullScreen();
-            return true;
-          default:
-            return false;
-        }
+      const direction = event.shiftKey ? -1 : 1;
+      const keys: Record<string, () => void> = {
+        k: () => player.toggle(),
+        ArrowLeft: () => player.seek(state.timeMs - (event.shiftKey ? longHop : hop)),
+        ArrowRight: () => player.seek(state.timeMs + (event.shiftKey ? longHop : hop)),
+        Home: () => player.seek(0),
+        End: () => player.seek(state.durationMs),
+        '[': () => player.setRate(nextRate(state.rate, -1)),
+        ']': () => player.setRate(nextRate(state.rate, 1)),
+        ',': () => void player.step(-1),
+        '.': () => void player.step(1),
+        s: () => player.setSkipIdle(!state.skipIdle),
+        l: () => state.live && player.goLive(),
+        f: acts.fullScreen,
+        m: () => acts.mark(direction),
+        n: () => acts.hit(direction),
+        g: acts.goTo,
+        '/': acts.search,
+        w: acts.write,
+        c: acts.copyLink,
+        '?': acts.help,
+        ...(onButton ? {} : { ' ': () => player.toggle() }),
       };
-      if (act()) event.preventDefault();
+      const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+      if (!act) return;
+      act();
+      event.preventDefault();
     };
     window.addEventListener('keydown', onKey);
     return () => window.removeEventListener('keydown', onKey);
-  }, [player, onFullScreen]);
+  }, [player, acts]);
 }

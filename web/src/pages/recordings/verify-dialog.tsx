@@ -48,6 +48,11 @@ function Outcome({ verification: v }: { verification: Verification }) {
         <p>
           {count(v.files, 'file')}, {bytes(v.bytes)}: every SHA-256 hash equals the sealed manifest
           {v.sealed_by === 'recovery' ? ', which the gateway sealed after the worker ended unexpectedly' : ''}
+          {v.signed_by ? (
+            <>
+              , and <code>{v.signed_by}</code> has signed that manifest
+            </>
+          ) : null}
           .
         </p>
       </div>

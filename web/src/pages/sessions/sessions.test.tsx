@@ -18,12 +18,13 @@ const session = (id: string, user: string, rest: Partial<Session> = {}): Session
   ...rest,
 });
 
-async function open(permissions: string[]) {
+async function open(permissions: string[], mine: Partial<Session> = {}) {
   const me = { id: 'me', username: 'me', permissions };
   const asked = answer({
     'GET /me': () => [200, me],
-    'GET /sessions': () => [200, { sessions: [session('A', 'alice'), session('B', 'me')] }],
+    'GET /sessions': () => [200, { sessions: [session('A', 'alice'), session('B', 'me', mine)] }],
     'POST /sessions/A/terminate': () => [204],
+    'POST /sessions/B/answer': () => [200, { sent: true }],
   });
   const { router } = renderRoutes(
     [
@@ -65,4 +66,26 @@ it('offers others’ sessions nothing to people without the permission, and thei
   expect(within(row('alice')).queryAllByRole('button')).toHaveLength(0);
   expect(within(row('me')).getByRole('link', { name: 'Return' })).toBeTruthy();
   expect(within(row('me')).getByRole('button', { name: 'Terminate' })).toBeTruthy();
+});
+
+it('takes a reason from who is asked elsewhere', async () => {
+  const question = {
+    id: 'q',
+    person: { id: 'me', name: 'me' },
+    rules: [{ id: 'r', name: 'Folders removed', about: 'Whole folders at once.' }],
+    source: 'typed',
+    held: true,
+    since: new Date().toISOString(),
+  };
+  const { asked, row } = await open(['view_live'], { state: 'frozen', question });
+  expect(within(row('alice')).queryByRole('button', { name: 'Give a reason' })).toBeNull();
+  await userEvent.click(within(row('me')).getByRole('button', { name: 'Give a reason' }));
+  const dialog = await screen.findByRole('dialog');
+  expect(dialog.textContent).toContain('Whole folders at once.');
+  const send = within(dialog).getByRole('button', { name: 'Do it' });
+  expect(send.hasAttribute('disabled')).toBe(true);
+  await userEvent.type(within(dialog).getByLabelText(/Reason/), 'Ticket 7');
+  await userEvent.click(send);
+  await waitFor(() => expect(asked).toContain('POST /sessions/B/answer'));
+  await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
 });

@@ -1,17 +1,19 @@
-import { Button, Skeleton } from '@mantine/core';
+import { Button, Modal, Skeleton } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { IconEye, IconPlayerPlay, IconPlugConnected } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Session } from '../../api/client';
 import { useCan, useMe } from '../../api/me';
-import { endedSessionsQuery, runningSessionsQuery, useTerminate } from '../../api/queries';
+import { endedSessionsQuery, runningSessionsQuery } from '../../api/queries';
+import { useAnswer } from '../../api/supervise';
 import { SessionBadge } from '../../components/badge';
-import { Confirm } from '../../components/confirm';
 import { PageHead } from '../../components/page';
 import classes from '../../components/page.module.css';
+import { ReasonForm } from '../../components/reason-form';
 import { Search } from '../../components/search';
 import { Empty, ProblemNotice } from '../../components/states';
+import { TerminateDialog } from '../../components/terminate-dialog';
 import { bitrate, count, duration, fullTime, when } from '../../lib/format';
 import { useNow } from '../../lib/use-now';
 import { useTitle } from '../../lib/use-title';
@@ -23,6 +25,7 @@ export function SessionsPage() {
   const running = useQuery(runningSessionsQuery);
   const ended = useInfiniteQuery(endedSessionsQuery);
   const [doomed, setDoomed] = useState<Session | null>(null);
+  const [answering, setAnswering] = useState('');
 
   const live = running.data?.filter((s) => matchesSession(s, search)) ?? [];
   const past = ended.data?.pages.flatMap((p) => p.sessions).filter((s) => matchesSession(s, search)) ?? [];
@@ -37,7 +40,11 @@ export function SessionsPage() {
       {running.isPending && <Skeleton height={120} radius="md" aria-hidden="true" />}
       {running.data &&
         (live.length > 0 ? (
-          <RunningTable sessions={live} onTerminate={setDoomed} />
+          <RunningTable
+            sessions={live}
+            onTerminate={setDoomed}
+            onAnswer={(s) => setAnswering(s.question?.id ?? '')}
+          />
         ) : (
           <Empty
             icon={<IconPlugConnected size={36} stroke={1.3} />}
@@ -66,11 +73,42 @@ export function SessionsPage() {
       )}
 
       <TerminateDialog session={doomed} onClose={() => setDoomed(null)} />
+      <AnswerDialog
+        session={running.data?.find((s) => answering !== '' && s.question?.id === answering) ?? null}
+        onClose={() => setAnswering('')}
+      />
     </>
   );
 }
 
-function RunningTable({ sessions, onTerminate }: { sessions: Session[]; onTerminate: (s: Session) => void }) {
+/** A rule asks the person themselves, who is there with a native client or in another window. */
+function AnswerDialog({ session, onClose }: { session: Session | null; onClose: () => void }) {
+  const answer = useAnswer();
+  const question = session?.question;
+  return (
+    <Modal opened={question !== undefined} onClose={onClose} title="Why do you do this?">
+      {session && question && (
+        <ReasonForm
+          key={question.id}
+          question={{ ...question, until: question.until ? Date.parse(question.until) : null }}
+          busy={answer.isPending}
+          error={answer.variables?.question === question.id ? answer.error : null}
+          onSay={(said) =>
+            answer.mutate({ session: session.id, question: question.id, ...said }, { onSuccess: onClose })
+          }
+        />
+      )}
+    </Modal>
+  );
+}
+
+interface RunningTableProps {
+  sessions: Session[];
+  onTerminate: (s: Session) => void;
+  onAnswer: (s: Session) => void;
+}
+
+function RunningTable({ sessions, onTerminate, onAnswer }: RunningTableProps) {
   const now = useNow(true);
   const me = useMe();
   const can = useCan();
@@ -127,6 +165,11 @@ function RunningTable({ sessions, onTerminate }: { sessions: Session[]; onTermin
                   </td>
                   <td>
                     <div className={classes.actions}>
+                      {s.question?.person.id === me.id && (
+                        <Button size="xs" onClick={() => onAnswer(s)}>
+                          Give a reason
+                        </Button>
+                      )}
                       {mine && (
                         <Button component={Link} to={`/sessions/${s.id}`} size="xs" variant="light">
                           Return
@@ -212,31 +255,5 @@ function EndedTable({ sessions }: { sessions: Session[] }) {
         </table>
       </div>
     </div>
-  );
-}
-
-function TerminateDialog({ session, onClose }: { session: Session | null; onClose: () => void }) {
-  const terminate = useTerminate();
-  function close() {
-    terminate.reset();
-    onClose();
-  }
-  return (
-    <Confirm
-      opened={session !== null}
-      title="Terminate this session?"
-      action="Terminate"
-      busy={terminate.isPending}
-      error={terminate.error}
-      onClose={close}
-      onConfirm={() =>
-        session &&
-        terminate.mutate({ session: session.id, reason: 'terminated from the console' }, { onSuccess: close })
-      }
-    >
-      <p style={{ margin: 0 }}>
-        {session?.user.name} loses the desktop “{session?.target.name}” at once. What was recorded is kept.
-      </p>
-    </Confirm>
   );
 }

@@ -19,6 +19,7 @@ describe('signing in', () => {
   it('asks the nameless to sign in and leads back to where they were', async () => {
     let signedIn = false;
     answer({
+      'GET /sign-in': () => [200, { providers: [], passkeys: false }],
       'GET /me': () => (signedIn ? [200, me] : [401, refused]),
       'POST /sign-in': () => {
         signedIn = true;
@@ -42,7 +43,11 @@ describe('signing in', () => {
       title: 'Signing in failed',
       detail: 'The user name or the password is wrong.',
     };
-    answer({ 'GET /me': () => [401, refused], 'POST /sign-in': () => [401, problem] });
+    answer({
+      'GET /sign-in': () => [200, { providers: [], passkeys: false }],
+      'GET /me': () => [401, refused],
+      'POST /sign-in': () => [401, problem],
+    });
     renderRoutes(routes, '/sign-in');
     await userEvent.type(await screen.findByLabelText('User name'), 'admin');
     await userEvent.type(screen.getByLabelText('Password'), 'wrong');

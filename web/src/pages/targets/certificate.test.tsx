@@ -14,6 +14,9 @@ const target = (id: string, rest: Partial<Target>): Target => ({
   protocol: 'rdp',
   address: `${id}.test:3389`,
   tags: [],
+  accounts: [],
+  origin: 'config',
+  revision: 1,
   ...rest,
 });
 
@@ -23,6 +26,7 @@ async function open(permissions: string[], targets: Target[]) {
   const asked = answer({
     'GET /targets': () => [200, { targets: list }],
     'GET /sessions': () => [200, { sessions: [] }],
+    'GET /access-grants': () => [200, { grants: [] }],
     'DELETE /targets/win/certificate': () => {
       list = [target('win', { certificate: { trust: 'first_use' } })];
       return [204];

@@ -57,6 +57,7 @@ describe('parseMessage', () => {
     ['half a header', bytes(1, 1, 1, 0xff)],
     ['a number of six bytes', bytes(1, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 1, ...rtp, ...picture)],
     ['a number beyond 32 bits', bytes(1, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, ...rtp, ...picture)],
+    ['a probe', bytes(0)],
     ['a picture of no width', bytes(1, 1, 1, ...rtp, 0, 40)],
     ['a picture too high', bytes(1, 1, 1, ...rtp, 100, 0x81, 0x80, 1)],
     ['a run beyond the picture', bytes(1, 1, 1, ...rtp, ...picture, 0, 1, 20, 2)],
