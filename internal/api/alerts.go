@@ -179,6 +179,9 @@ func (v *alertViewer) out(ctx context.Context, a *store.Alert) (apigen.Alert, er
 		Person: optional(a.Person), Excerpt: optional(a.Excerpt), Count: a.Count, FirstAt: a.FirstAt, LastAt: a.LastAt,
 		FirstMs: a.First.Milliseconds(), LastMs: a.Last.Milliseconds(), State: apigen.AlertStateNew,
 	}
+	if a.Answer.Kind != "" {
+		out.Answer = &apigen.AlertAnswer{Kind: apigen.AlertAnswerKind(a.Answer.Kind), By: optional(a.Answer.By), Reason: optional(a.Answer.Reason)}
+	}
 	if !a.Acknowledged.IsZero() {
 		out.State = apigen.AlertStateAcknowledged
 		out.Acknowledged = &struct {

@@ -228,7 +228,7 @@ func (a *alerts) over(session string) {
 }
 
 // severities returns those of the rules that fit in a running session, one for each rule.
-func (a *alerts) severities(_ context.Context, session string) ([]string, error) {
+func (a *alerts) severities(session string) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []string
@@ -236,7 +236,7 @@ func (a *alerts) severities(_ context.Context, session string) ([]string, error)
 		out = append(out, string(r.highest))
 	}
 	slices.Sort(out)
-	return out, nil
+	return out
 }
 
 // record puts an alert into the audit log.
@@ -263,7 +263,7 @@ func (a *alerts) told(session, row string, alert worker.Alert, repeated int) {
 		a.log.Error("nobody is told of an alert", "session_id", session, "error", err)
 		return
 	}
-	to, err := a.people.supervisors(ctx, &of)
+	to, err := a.people.alerted(ctx, &of)
 	if err == nil || len(to) > 0 {
 		err = errors.Join(err, a.notify.Publish(ctx, alertNews(&of, row, alert, repeated, to)))
 	}
@@ -291,7 +291,7 @@ func sessionAlert(row *store.Session, alert worker.Alert, repeated int) audit.En
 	return e
 }
 
-// justified writes down what somebody says to a rule that asks why, and tells those who were told of the alert.
+// justified writes down what somebody says to a rule that asks why, beside its alert too, and tells those who were told of that.
 func (a *alerts) justified(session string, j worker.Justification) {
 	a.log.Info("a rule that asks why has its answer", "session_id", session, "rule", j.Rule, "answer", j.Answer)
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
@@ -304,10 +304,17 @@ func (a *alerts) justified(session string, j worker.Justification) {
 		a.log.Error("justification not written to the audit log", "session_id", session, "rule", j.Rule, "error", err)
 		return
 	}
+	if id := a.rowOf(session, j.Rule); id != "" {
+		err := a.db.Alerts.Answered(ctx, id, store.Answer{Kind: j.Answer, By: j.Actor, Reason: j.Text})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			a.log.Error("justification not written to its alert", "session_id", session, "rule", j.Rule, "error", err)
+		}
+		a.notify.Stir()
+	}
 	if j.Answer == recording.AnswerWithdrawn {
 		return // whoever did that knows
 	}
-	to, err := a.people.supervisors(ctx, &row)
+	to, err := a.people.alerted(ctx, &row)
 	if err == nil || len(to) > 0 {
 		err = errors.Join(err, a.notify.Publish(ctx, justificationNews(&row, j, to)))
 	}
@@ -375,9 +382,9 @@ func alertNews(row *store.Session, id string, alert worker.Alert, repeated int, 
 	}
 }
 
-// supervisors are those who may freeze a session, by policy, besides whose it is.
-func (p *people) supervisors(ctx context.Context, row *store.Session) ([]notify.Recipient, error) {
-	return p.allowed(ctx, policy.Freeze, policy.Resource{
+// alerted are those who may read the alerts of a session, by policy, besides whose it is.
+func (p *people) alerted(ctx context.Context, row *store.Session) ([]notify.Recipient, error) {
+	return p.allowed(ctx, policy.ReadAlerts, policy.Resource{
 		Kind: policy.KindSession, ID: row.ID, Owner: row.UserID, Target: row.TargetID, Account: row.AccountName,
 	})
 }

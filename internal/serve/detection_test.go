@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitrine-psm/vitrine/internal/detect"
+	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/rules"
 	"github.com/vitrine-psm/vitrine/internal/store"
 	"github.com/vitrine-psm/vitrine/internal/worker"
@@ -55,7 +56,7 @@ func TestRulesForSessions(t *testing.T) {
 	g.end()
 }
 
-// TestAlerts: what a worker tells of reaches the audit log, the people who may freeze the session and its risk, storms as one.
+// TestAlerts: what a worker tells of reaches the audit log, the people who may read its alerts and its risk, storms as one.
 func TestAlerts(t *testing.T) {
 	g := start(t, t.TempDir(), targetsYAML)
 	g.signIn(g.password)
@@ -108,9 +109,23 @@ func TestAlerts(t *testing.T) {
 	require.Eventually(t, func() bool { return len(listed()) == 2 }, waitLong, tick)
 	require.Equal(t, 1, listed()[0].Count)
 
-	var shown struct{ Risk struct{ Score int } }
+	// What is said to a rule that asks why stands beside the alert it is about.
+	workerObserver{g.workers.observer}.Justified(s.ID, worker.Justification{
+		Rule: "linux-logs", Name: "Logs removed", Answer: recording.AnswerGiven, Text: "CHG-7", Actor: "admin", Released: true,
+	})
+	require.Equal(t, []store.Answer{{Kind: "given", By: "admin", Reason: "CHG-7"}, {}}, []store.Answer{listed()[0].Answer, listed()[1].Answer})
+	var told struct {
+		Alerts []struct {
+			Answer *struct{ Kind, By, Reason string }
+		}
+	}
+	require.Equal(t, 200, g.call("GET", "/alerts", "", &told))
+	require.Equal(t, "CHG-7", told.Alerts[0].Answer.Reason)
+	require.Nil(t, told.Alerts[1].Answer)
+
+	var shown struct{ Risk struct{ Reasons []string } }
 	require.Equal(t, 200, g.call("GET", "/sessions/"+s.ID, "", &shown))
-	require.Positive(t, shown.Risk.Score)
+	require.Contains(t, shown.Risk.Reasons, "an alert")
 
 	require.Equal(t, 204, g.call("POST", "/sessions/"+s.ID+"/terminate", "", nil))
 	g.sealed(s.ID)

@@ -19,7 +19,7 @@ const riskFresh = 10 * time.Second
 type risks struct {
 	tags       func(ctx context.Context, target, account string) ([]string, error)
 	breakGlass func(ctx context.Context, session string) (bool, error)
-	alerts     func(ctx context.Context, session string) ([]string, error) // severities; nil: none are known
+	alerts     func(session string) []string // severities of the rules that fit in it, known without asking the database
 	zone       *time.Location
 	now        func() time.Time
 	log        *slog.Logger
@@ -33,7 +33,6 @@ type weighed struct {
 	at         time.Time
 	tags       []string
 	breakGlass bool
-	alerts     []string
 }
 
 func (g *Gateway) newRisks() *risks {
@@ -69,7 +68,7 @@ func (r *risks) assess(ctx context.Context, s *api.Session) {
 	s.Tags = w.tags
 	found := risk.Assess(risk.Facts{
 		Tags: w.tags, Account: s.AccountName, BreakGlass: w.breakGlass, Frozen: s.Frozen != nil, StartedAt: s.StartedAt, Now: now.In(r.zone),
-		Alerts: w.alerts,
+		Alerts: r.alerts(s.ID),
 	})
 	s.Risk = &found
 }
@@ -79,12 +78,7 @@ func (r *risks) read(ctx context.Context, s *api.Session, now time.Time) (w weig
 	if w.tags, err = r.tags(ctx, s.TargetID, s.AccountName); err != nil {
 		return w, err
 	}
-	if w.breakGlass, err = r.breakGlass(ctx, s.ID); err != nil {
-		return w, err
-	}
-	if r.alerts != nil {
-		w.alerts, err = r.alerts(ctx, s.ID)
-	}
+	w.breakGlass, err = r.breakGlass(ctx, s.ID)
 	return w, err
 }
 

@@ -27,8 +27,16 @@ type Alert struct {
 	Acknowledged   time.Time     // zero: it is new
 	AcknowledgedBy Actor
 	Note           string
+	Answer         Answer // zero: none yet, or the rule does not ask
 
 	Session Session // whose it is; not written
+}
+
+// Answer is what was said to a rule that asks why.
+type Answer struct {
+	Kind   string // given, refused, expired, withdrawn
+	By     string // name; "": nobody
+	Reason string
 }
 
 // Actor is who did something, by id and by the name they had.
@@ -56,7 +64,7 @@ type Alerts struct {
 }
 
 const alertColumns = `alerts.id, session_id, rule, name, severity, severity_rank, action, source, person, excerpt, count, first_at, last_at, first_us, last_us,
-	acknowledged_at, acknowledged_by, acknowledged_by_name, note`
+	acknowledged_at, acknowledged_by, acknowledged_by_name, note, answer, answered_by, reason`
 
 // Create adds an alert.
 func (r *Alerts) Create(ctx context.Context, a Alert) error {
@@ -77,6 +85,13 @@ func (r *Alerts) Again(ctx context.Context, id string, more int, at time.Time, m
 		return one(db.ExecContext(ctx,
 			`UPDATE alerts SET count = count + $1, last_at = $2, last_us = $3 WHERE id = $4 AND acknowledged_at IS NULL`,
 			more, toMicros(at), moment.Microseconds(), id))
+	})
+}
+
+// Answered notes what was said to the rule of an alert, acknowledged or not. ErrNotFound when it is not there.
+func (r *Alerts) Answered(ctx context.Context, id string, a Answer) error {
+	return r.change(ctx, "answer alert", func(db conn) error {
+		return one(db.ExecContext(ctx, `UPDATE alerts SET answer = $1, answered_by = $2, reason = $3 WHERE id = $4`, a.Kind, a.By, a.Reason, id))
 	})
 }
 
@@ -206,6 +221,7 @@ func scanAlert(row scanner) (a Alert, err error) {
 	var acknowledged sql.NullInt64
 	err = row.Scan(&a.ID, &a.SessionID, &a.Rule, &a.Name, &a.Severity, &a.SeverityRank, &a.Action, &a.Source, &a.Person, &a.Excerpt, &a.Count,
 		&firstAt, &lastAt, &firstUS, &lastUS, &acknowledged, &a.AcknowledgedBy.ID, &a.AcknowledgedBy.Name, &a.Note,
+		&a.Answer.Kind, &a.Answer.By, &a.Answer.Reason,
 		&a.Session.UserID, &a.Session.UserName, &a.Session.TargetID, &a.Session.TargetName, &a.Session.TargetProtocol, &a.Session.AccountName,
 		&a.Session.State, &started)
 	a.FirstAt, a.LastAt, a.Acknowledged = fromMicros(firstAt), fromMicros(lastAt), timeOf(acknowledged)

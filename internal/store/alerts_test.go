@@ -94,6 +94,14 @@ func TestAlerts(t *testing.T) {
 		require.Equal(t, []string{"a2"}, ids(store.AlertFilter{New: &fresh}))
 		require.Equal(t, []string{"a3", "a1"}, ids(store.AlertFilter{New: &seen}))
 
+		a1.Answer = store.Answer{Kind: "given", By: "alice", Reason: "CHG-7"}
+		require.NoError(t, s.Alerts.Answered(ctx, "a1", a1.Answer), "also when it was seen")
+		require.True(t, moved())
+		got, err = s.Alerts.Get(ctx, "a1")
+		require.NoError(t, err)
+		require.Equal(t, a1, got)
+		require.ErrorIs(t, s.Alerts.Answered(ctx, "none", a1.Answer), store.ErrNotFound)
+
 		require.NoError(t, s.Alerts.Forget(ctx, "s1"))
 		list, err := s.Alerts.List(ctx, store.AlertFilter{Limit: 10})
 		require.NoError(t, err)

@@ -132,6 +132,30 @@ func (e AlertState) Valid() bool {
 	}
 }
 
+// Defines values for AlertAnswerKind.
+const (
+	AlertAnswerKindExpired   AlertAnswerKind = "expired"
+	AlertAnswerKindGiven     AlertAnswerKind = "given"
+	AlertAnswerKindRefused   AlertAnswerKind = "refused"
+	AlertAnswerKindWithdrawn AlertAnswerKind = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the AlertAnswerKind enum.
+func (e AlertAnswerKind) Valid() bool {
+	switch e {
+	case AlertAnswerKindExpired:
+		return true
+	case AlertAnswerKindGiven:
+		return true
+	case AlertAnswerKindRefused:
+		return true
+	case AlertAnswerKindWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for AuditEntryActorKind.
 const (
 	AuditEntryActorKindAnonymous AuditEntryActorKind = "anonymous"
@@ -1457,7 +1481,10 @@ type Alert struct {
 
 	// Action What happens besides an alert.
 	Action DetectionAction `json:"action"`
-	Count  int             `json:"count"`
+
+	// Answer What was said, the last time, to a rule that asks why.
+	Answer *AlertAnswer `json:"answer,omitempty"`
+	Count  int          `json:"count"`
 
 	// Excerpt What the rule was found in first; none where the recording keeps no typed text or was destroyed.
 	Excerpt *string   `json:"excerpt,omitempty"`
@@ -1493,6 +1520,17 @@ type Alert struct {
 
 // AlertState defines model for Alert.State.
 type AlertState string
+
+// AlertAnswer What was said, the last time, to a rule that asks why.
+type AlertAnswer struct {
+	// By Name of who said it.
+	By     *string         `json:"by,omitempty"`
+	Kind   AlertAnswerKind `json:"kind"`
+	Reason *string         `json:"reason,omitempty"`
+}
+
+// AlertAnswerKind defines model for AlertAnswer.Kind.
+type AlertAnswerKind string
 
 // ApproveAccess defines model for ApproveAccess.
 type ApproveAccess struct {

@@ -3720,6 +3720,7 @@ export interface components {
             last_ms: number;
             /** @enum {string} */
             state: "new" | "acknowledged";
+            answer?: components["schemas"]["AlertAnswer"];
             acknowledged?: {
                 by: string;
                 /** Format: date-time */
@@ -3727,6 +3728,14 @@ export interface components {
                 note?: string;
             };
             may_acknowledge: boolean;
+        };
+        /** @description What was said, the last time, to a rule that asks why. */
+        AlertAnswer: {
+            /** @enum {string} */
+            kind: "given" | "refused" | "expired" | "withdrawn";
+            /** @description Name of who said it. */
+            by?: string;
+            reason?: string;
         };
         AuditEntry: {
             /** Format: int64 */

@@ -66,7 +66,13 @@ function open(
 
 it('shows what was found, how often, in whose session, and leads there', async () => {
   open([
-    alert('A', { running: true, count: 12, severity: 'critical', action: 'freeze' }),
+    alert('A', {
+      running: true,
+      count: 12,
+      severity: 'critical',
+      action: 'freeze',
+      answer: { kind: 'given', by: 'alice', reason: 'CHG-7 asks for it' },
+    }),
     alert('B', {
       state: 'acknowledged',
       may_acknowledge: false,
@@ -78,6 +84,7 @@ it('shows what was found, how often, in whose session, and leads there', async (
   expect(first!.textContent).toContain('rm -rf /var/log');
   expect(first!.textContent).toContain('Critical');
   expect(first!.textContent).toContain('Freeze');
+  expect(first!.textContent).toContain('Reason, by alice: CHG-7 asks for it');
   expect(within(first!).getByRole('link', { name: 'Live' }).getAttribute('href')).toBe(
     '/sessions/s-A?role=view',
   );

@@ -220,6 +220,20 @@ export function AlertsPage() {
   );
 }
 
+/** What was said to a rule that asks why, in words. */
+function answerOf({ kind, by, reason }: NonNullable<Alert['answer']>): string {
+  switch (kind) {
+    case 'given':
+      return `Reason, by ${by}: ${reason}`;
+    case 'refused':
+      return `${by} did not go on`;
+    case 'expired':
+      return 'Nobody gave a reason in time';
+    case 'withdrawn':
+      return by ? `No reason needed any more: ${by} stepped in` : 'No reason needed any more';
+  }
+}
+
 type Pair = [value: string, label: string];
 
 /** What is chosen stays on offer, also when no alert of it is shown; a shown one gives it its name. */
@@ -277,6 +291,7 @@ function AlertRow({ alert: a, choosing, chosen, onChoose, onAcknowledge }: Alert
           {a.action !== 'alert' && ` · ${labelOf(ruleActions, a.action)}`}
           {a.person && a.person !== a.user.name && ` · by ${a.person}`}
         </div>
+        {a.answer && <div className={page.small}>{answerOf(a.answer)}</div>}
       </td>
       <td>
         <div className={page.strong}>{a.user.name}</div>
