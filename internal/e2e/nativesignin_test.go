@@ -66,18 +66,9 @@ func (l looks) like(img *image.RGBA) bool {
 	return lit > 300 && (button > large) == (l != waits) && (box > large) == (l == complains)
 }
 
-// turns waits until the window shows another form than before, of a kind, and nothing moves but its caret or wheel. It keeps the picture to be
-// looked at where SCREENS names a folder.
+// turns waits until the window shows another form than before, of a kind, and nothing moves but its caret or wheel. It keeps the picture.
 func (w *rdpWindow) turns(before *image.RGBA, to looks, name string) *image.RGBA {
 	w.t.Helper()
-	keep := func(name string, img *image.RGBA) {
-		if dir := os.Getenv("SCREENS"); dir != "" {
-			f, err := os.Create(filepath.Join(dir, "native-"+name+".png"))
-			require.NoError(w.t, err)
-			require.NoError(w.t, png.Encode(f, img))
-			require.NoError(w.t, f.Close())
-		}
-	}
 	for end := time.Now().Add(patience); ; {
 		last := w.x.Screenshot(w.t)
 		time.Sleep(100 * time.Millisecond)
@@ -88,14 +79,27 @@ func (w *rdpWindow) turns(before *image.RGBA, to looks, name string) *image.RGBA
 			other, _ = differing(before, now)
 		}
 		if to.like(now) && moved < 400 && other > 2000 {
-			keep(name, now)
+			w.keep(name, now)
 			return now
 		}
 		if time.Now().After(end) {
-			keep("failed", now)
+			w.keep("failed", now)
 			w.t.Fatalf("the form %s does not come: %d pixels move, %d are others than before", name, moved, other)
 		}
 	}
+}
+
+// keep keeps a picture to be looked at where SCREENS names a folder.
+func (w *rdpWindow) keep(name string, img *image.RGBA) {
+	w.t.Helper()
+	dir := os.Getenv("SCREENS")
+	if dir == "" {
+		return
+	}
+	f, err := os.Create(filepath.Join(dir, "native-"+name+".png"))
+	require.NoError(w.t, err)
+	require.NoError(w.t, png.Encode(f, img))
+	require.NoError(w.t, f.Close())
 }
 
 // enters types a line.

@@ -60,14 +60,28 @@ func (d doors) SetFreeze(f *session.Freeze) {
 	if f.By.Name != "" {
 		text = f.By.Name + ": " + text
 	}
-	if f.End.Code == session.EndJustification { // there is no form here to fill in
-		text += " Say why in the console of the gateway, under Sessions, and come back."
-	}
 	d.native.SetFreeze(&rdpserver.Freeze{Text: text, Still: f.Still})
 }
 
 // SetQuestion implements session.Door.
-func (d doors) SetQuestion(q *session.Question) { d.browser.SetQuestion(q) }
+func (d doors) SetQuestion(q *session.Question) {
+	d.browser.SetQuestion(q)
+	if q == nil {
+		d.native.SetQuestion(nil)
+		return
+	}
+	asked := &rdpserver.Question{ID: q.ID, Viewer: q.Viewer, Text: "Why do you do this?", Held: q.Held, Until: q.Deadline}
+	for _, r := range q.Rules {
+		asked.Text += "\n" + r.Name
+		if r.About != "" {
+			asked.Text += ": " + r.About
+		}
+	}
+	if q.Excerpt != "" {
+		asked.Text += "\n" + q.Excerpt
+	}
+	d.native.SetQuestion(asked)
+}
 
 // SetControl implements session.Door.
 func (d doors) SetControl(c session.Control) {

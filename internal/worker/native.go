@@ -244,6 +244,14 @@ func (h nativeHandler) Acknowledged(v rdpserver.Viewer, message string) {
 	h.s.Acknowledge(nativeViewer(v), message)
 }
 
+// Answered implements rdpserver.ServerHandler.
+func (h nativeHandler) Answered(v rdpserver.Viewer, question, reason string, refuse bool) error {
+	_, err := h.s.Answer(context.Background(), session.Reply{
+		Question: question, Viewer: v.ID, By: session.Person(v.Person), Reason: reason, Refuse: refuse,
+	})
+	return err
+}
+
 // Refused implements rdpserver.ServerHandler.
 func (h nativeHandler) Refused(v rdpserver.Viewer, what, why string) {
 	h.s.Refused(nativeViewer(v), what, why)

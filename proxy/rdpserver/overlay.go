@@ -36,11 +36,15 @@ func (o *overlay) draw(out pixel.BGRX, r image.Rectangle) {
 // cover is what lies over one client's picture, and what was made of it. painter.mu guards it.
 type cover struct {
 	banner string  // empty: none
+	prompt prompt  // zero: none
 	freeze *Freeze // what the picture is in place of the desktop's; nil: it is the desktop's
 	size   image.Point
 	made   []overlay
 	valid  bool
 }
+
+// prompt is a question over one client's picture, with the line on which it is answered.
+type prompt struct{ text, line, problem, hint string }
 
 const (
 	coverMargin   = 12 // pixels
@@ -49,11 +53,17 @@ const (
 	maxCoverRunes = 600
 	// maxBannerPixels bounds the height of a banner, in whole blocks.
 	maxBannerPixels = 12 * desktop.BlockSize
+	// promptWidth and promptHeight are those of a prompt, in pixels, whatever it says.
+	promptWidth, promptHeight = 40 * desktop.BlockSize, 14 * desktop.BlockSize
 )
 
 var (
 	bannerColour = color.RGBA{0x1f, 0x29, 0x37, 0xff}
 	coverText    = color.RGBA{0xf9, 0xfa, 0xfb, 0xff}
+	coverQuiet   = color.RGBA{0xae, 0xb6, 0xc2, 0xff}
+	coverProblem = color.RGBA{0xff, 0xb4, 0x5e, 0xff}
+	lineColour   = color.RGBA{0x0f, 0x17, 0x22, 0xff}
+	borderColour = color.RGBA{0x5b, 0x8d, 0xef, 0xff}
 )
 
 // SetBanner shows a text across the top of this client's picture; the empty text takes it away.
@@ -61,6 +71,9 @@ func (c *Conn) SetBanner(text string) { c.setCover(func(v *cover) { v.banner = t
 
 // SetFreeze covers the picture with a still and says why; nil uncovers it. Meanwhile nothing of the desktop goes to the client.
 func (c *Conn) SetFreeze(f *Freeze) { c.setCover(func(v *cover) { v.freeze = f }) }
+
+// setPrompt shows a question over the picture; the zero value takes it away.
+func (c *Conn) setPrompt(q prompt) { c.setCover(func(v *cover) { v.prompt = q }) }
 
 // BannerHeight is how many rows of pixels at the top the banner takes; zero: there is none.
 func (c *Conn) BannerHeight() int {
@@ -80,7 +93,7 @@ func (c *Conn) setCover(change func(v *cover)) {
 	defer p.mu.Unlock()
 	before := p.cover
 	change(&p.cover)
-	if p.cover.banner == before.banner && p.cover.freeze == before.freeze {
+	if p.cover.banner == before.banner && p.cover.freeze == before.freeze && p.cover.prompt == before.prompt {
 		return
 	}
 	p.cover.valid = false
@@ -90,7 +103,13 @@ func (c *Conn) setCover(change func(v *cover)) {
 		p.progressed()
 	}
 	if p.force != nil {
-		p.force.Add(image.Rect(0, 0, desktop.MaxWidth, maxBannerPixels))
+		if p.cover.banner != before.banner {
+			p.force.Add(image.Rect(0, 0, desktop.MaxWidth, maxBannerPixels))
+		}
+		if p.cover.prompt != before.prompt {
+			p.force.Add(promptRect(before.size))
+			p.force.Add(promptRect(p.c.desktop.Framebuffer.Size()))
+		}
 	}
 	p.signal()
 }
@@ -114,6 +133,9 @@ func (p *painter) overlaysFor(size image.Point) []overlay {
 	v.valid, v.size, v.made = true, size, nil
 	if v.freeze != nil {
 		v.made = append(v.made, overlay{image.Rectangle{Max: size}, still(v.freeze, size)})
+	}
+	if v.prompt != (prompt{}) {
+		v.made = append(v.made, v.prompt.draw(size))
 	}
 	if v.banner != "" {
 		v.made = append(v.made, banner(size.X, size.Y, v.banner))
@@ -141,7 +163,7 @@ func still(f *Freeze, size image.Point) *image.RGBA {
 	y := (size.Y-height)/2 + stillTextPx
 	for _, line := range lines {
 		x := (size.X - font.MeasureString(face, line).Ceil()) / 2
-		write(out, face, line, image.Pt(x, y))
+		write(out, face, coverText, line, image.Pt(x, y))
 		y += stillTextPx * 3 / 2
 	}
 	return out
@@ -158,14 +180,60 @@ func banner(width, height int, text string) overlay {
 	draw.Draw(out, out.Bounds(), image.NewUniform(bannerColour), image.Point{}, draw.Src)
 	y := coverMargin/2 + bannerTextPx
 	for _, line := range lines {
-		write(out, face, line, image.Pt(coverMargin, y))
+		write(out, face, coverText, line, image.Pt(coverMargin, y))
 		y += step
 	}
 	return overlay{out.Bounds(), out}
 }
 
-func write(out *image.RGBA, face font.Face, text string, at image.Point) {
-	d := font.Drawer{Dst: out, Src: image.NewUniform(coverText), Face: face, Dot: fixed.P(at.X, at.Y)}
+// promptRect is where a prompt lies in a picture of a size: in its middle, below the text of a still, as far as there is room.
+func promptRect(size image.Point) image.Rectangle {
+	const block = desktop.BlockSize
+	w, h := min(promptWidth, size.X), min(promptHeight, size.Y)
+	x, y := (size.X-w)/2/block*block, min(size.Y/2+2*stillTextPx, size.Y-h)/block*block
+	return image.Rect(x, y, x+w, y+h)
+}
+
+// draw makes the picture of a prompt over one of a size. What does not fit is cut: of the text the end, of the line the beginning.
+func (q prompt) draw(size image.Point) overlay {
+	r := promptRect(size)
+	out := image.NewRGBA(image.Rectangle{Max: r.Size()})
+	fill := func(r image.Rectangle, c color.Color) {
+		draw.Draw(out, r, image.NewUniform(c), image.Point{}, draw.Src)
+	}
+	fill(out.Bounds(), borderColour)
+	fill(out.Bounds().Inset(1), bannerColour)
+	face := faceOf(bannerTextPx)
+	const step = bannerTextPx * 3 / 2
+	width, height := out.Bounds().Dx()-2*coverMargin, out.Bounds().Dy()
+	field := image.Rect(coverMargin, height-coverMargin-2*step-step*3/2, coverMargin+width, height-coverMargin-2*step)
+	y := coverMargin + bannerTextPx
+	for _, line := range wrap(face, q.text, max(width, 1)) {
+		if y+step/2 > field.Min.Y {
+			break
+		}
+		write(out, face, coverText, line, image.Pt(coverMargin, y))
+		y += step
+	}
+	fill(field, borderColour)
+	fill(field.Inset(1), lineColour)
+	line := []rune(q.line)
+	for len(line) > 0 && font.MeasureString(face, string(line)).Ceil() > width-3*coverMargin/2 {
+		line = line[1:]
+	}
+	at := image.Pt(field.Min.X+coverMargin/2, field.Max.Y-step/2)
+	write(out, face, coverText, string(line), at)
+	caret := at.X + font.MeasureString(face, string(line)).Ceil() + 1
+	fill(image.Rect(caret, field.Min.Y+4, caret+2, field.Max.Y-4), coverText)
+	if q.problem != "" {
+		write(out, face, coverProblem, q.problem, image.Pt(coverMargin, field.Max.Y+step))
+	}
+	write(out, face, coverQuiet, q.hint, image.Pt(coverMargin, height-coverMargin))
+	return overlay{r, out}
+}
+
+func write(out *image.RGBA, face font.Face, c color.Color, text string, at image.Point) {
+	d := font.Drawer{Dst: out, Src: image.NewUniform(c), Face: face, Dot: fixed.P(at.X, at.Y)}
 	d.DrawString(text)
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
+	"github.com/vitrine-psm/vitrine/proxy/keyboard"
 	"github.com/vitrine-psm/vitrine/proxy/rdp"
 	"github.com/vitrine-psm/vitrine/proxy/rdpclient"
 	"github.com/vitrine-psm/vitrine/proxy/trust"
@@ -251,6 +252,11 @@ func (h *house) noted(want string) bool {
 
 type houseHandler struct{ h *house }
 
+// scancodes are the places of the keys that are pressed here.
+var scancodes = map[desktop.Keysym]desktop.Scancode{
+	keyboard.Return: 0x1c, keyboard.BackSpace: 0x0e, keyboard.Escape: 0x01, 'n': 0x31, 'o': 0x18, 'k': 0x25,
+}
+
 func (n houseHandler) Input(v Viewer, in desktop.Input) error {
 	if k, ok := in.(desktop.KeyEvent); ok && k.Down {
 		n.h.note("key", v.Person.Name)
@@ -262,6 +268,13 @@ func (n houseHandler) ViewerJoined(v Viewer)            { n.h.note("joined", v.P
 func (n houseHandler) ViewerLeft(v Viewer, _ string)    { n.h.note("left", v.Person.Name) }
 func (n houseHandler) RoleChanged(v Viewer)             { n.h.note("role", v.Person.Name, string(v.Role)) }
 func (n houseHandler) Acknowledged(v Viewer, id string) { n.h.note("read", v.Person.Name, id) }
+func (n houseHandler) Answered(v Viewer, question, reason string, refuse bool) error {
+	n.h.note("answered", v.Person.Name, question, reason, strconv.FormatBool(refuse))
+	if reason == "no" {
+		return errors.New("That is no reason.")
+	}
+	return nil
+}
 func (n houseHandler) Refused(_ Viewer, what, _ string) { n.h.note("refused", what) }
 
 // newHouse runs a Server; arrivals are the person and role of the moment.
@@ -371,9 +384,35 @@ func TestSupervision(t *testing.T) {
 		return differ(crop(bob.picture(), rest), crop(h.picture(), rest), 0) == 0 && covered(bob)
 	}))
 	require.Zero(t, differ(crop(ann.picture(), all), before, 0))
-	require.NoError(t, ann.client.Send(desktop.KeyEvent{Keysym: 'a', Scancode: 0x1e, Down: true}))
 
-	// Taken over by bob: his keys pass now.
+	// Asked why, ann writes a reason over the still; bob sees nothing of that.
+	h.server.SetQuestion(&Question{ID: "q1", Viewer: "v1", Text: "Why?", Held: true})
+	prompt := promptRect(size)
+	differs := func() int { return differ(crop(ann.picture(), prompt), crop(before, prompt), 0) }
+	require.True(t, eventually(5*time.Second, func() bool { return differs() > prompt.Dx()*prompt.Dy()/2 }))
+	empty := ann.picture()
+	keys := func(pressed ...desktop.Keysym) {
+		for _, k := range pressed {
+			require.NoError(t, ann.client.Send(desktop.KeyEvent{Keysym: k, Scancode: scancodes[k], Down: true}))
+			require.NoError(t, ann.client.Send(desktop.KeyEvent{Keysym: k, Scancode: scancodes[k]}))
+		}
+	}
+	keys(keyboard.Return, 'n', 'o')
+	require.True(t, eventually(5*time.Second, func() bool { return differ(crop(ann.picture(), prompt), crop(empty, prompt), 0) > 0 }))
+	keys(keyboard.Return)
+	h.waits("answered ann q1 no false")
+	keys(keyboard.BackSpace, 'k', keyboard.Return)
+	h.waits("answered ann q1 nk false")
+	keys(keyboard.Escape)
+	h.waits("answered ann q1  true")
+	require.False(t, h.noted("answered ann q1  false"), "an empty reason was sent")
+	require.False(t, h.noted("key ann"))
+	h.server.SetQuestion(nil)
+	require.True(t, eventually(5*time.Second, func() bool { return differs() == 0 }))
+	require.Zero(t, differ(crop(bob.picture(), rest), crop(h.picture(), rest), 0))
+
+	// Taken over by bob: his keys pass now, and hers do not.
+	require.NoError(t, ann.client.Send(desktop.KeyEvent{Keysym: 'a', Scancode: 0x1e, Down: true}))
 	h.server.SetTakenOver(TakenOver{Viewer: "v2", By: "bob"})
 	require.NoError(t, bob.client.Send(desktop.KeyEvent{Keysym: 'b', Scancode: 0x30, Down: true}))
 	h.waits("key bob")

@@ -81,6 +81,9 @@ type ServerHandler interface {
 	RoleChanged(v Viewer)
 	// Acknowledged is called when a viewer has clicked a message away.
 	Acknowledged(v Viewer, message string)
+	// Answered is called when a viewer has answered a question: with a reason, or that nothing is to be done. The text of an error is for
+	// the person, who may try again.
+	Answered(v Viewer, question, reason string, refuse bool) error
 	// Refused tells of something that was malformed or not allowed: what kind, and why, without its content.
 	Refused(v Viewer, what, why string)
 }
@@ -115,6 +118,9 @@ type Server struct {
 	over    TakenOver
 	told    []Message // not acknowledged, the oldest first
 	watched []string  // by whom, by name
+
+	question *Question // nil: none
+	answer   answer    // to it, as far as it is written
 }
 
 // NewServer checks the configuration. The Server works while Run runs.
@@ -339,6 +345,9 @@ func (v *viewer) now() Viewer {
 // Input implements Handler. What a viewer without control does is dropped without blame: it may have lost it a moment ago.
 func (v *viewer) Input(in desktop.Input) error {
 	if p, ok := in.(desktop.PointerEvent); ok && v.dismiss(p) {
+		return nil
+	}
+	if v.answers(in) {
 		return nil
 	}
 	info, acts := v.acts()

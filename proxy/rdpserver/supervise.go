@@ -98,6 +98,7 @@ func (s *Server) decorate(v *viewer) {
 	if owner {
 		v.conn.SetFreeze(s.freeze)
 	}
+	v.conn.setPrompt(s.promptFor(v))
 	v.conn.SetBanner(strings.Join(lines, "\n"))
 }
 
