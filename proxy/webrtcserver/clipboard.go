@@ -21,13 +21,27 @@ type assembly struct {
 
 	refused    int64 // the text whose further parts are ignored
 	hasRefused bool
+
+	newest  int64 // the highest id of a text that is done with, or under way
+	awaited bool  // a text is to come that none of the parts were of
+	await   int64 // its id
 }
 
 // pending reports whether more parts are expected.
 func (a *assembly) pending() bool { return a.next > 0 }
 
+// awaits tells whether a text is still to come, for which what the person does next must wait. Ids rise.
+func (a *assembly) awaits(id int64) bool {
+	a.awaited, a.await = id > a.newest, id
+	return a.awaited
+}
+
 // add takes one part. done is set with the last one; an error refuses the whole text, once.
 func (a *assembly) add(m *clipMessage) (text string, done bool, err error) {
+	a.newest = max(a.newest, m.ID)
+	if a.newest >= a.await {
+		a.awaited = false
+	}
 	if m.Part == 0 {
 		a.reset() // a text that was under way is given up for a newer one
 		a.id, a.parts = m.ID, m.Parts
@@ -54,10 +68,13 @@ func (a *assembly) add(m *clipMessage) (text string, done bool, err error) {
 }
 
 // reset forgets a text under way, and its memory.
-func (a *assembly) reset() { *a = assembly{} }
+func (a *assembly) reset() { *a = assembly{newest: a.newest, awaited: a.awaited, await: a.await} }
 
 // refuse forgets a text under way, and what is still to come of it.
-func (a *assembly) refuse(id int64) { *a = assembly{refused: id, hasRefused: true} }
+func (a *assembly) refuse(id int64) {
+	a.reset()
+	a.refused, a.hasRefused = id, true
+}
 
 // splitClipboard returns the messages that carry a text. text is valid UTF-8 within the cap.
 func splitClipboard(id int64, text string) [][]byte {

@@ -94,7 +94,7 @@ func (v *viewer) inputLoop(ctx context.Context) {
 	for {
 		// Keys wait for a clipboard text that is under way: Ctrl-V must paste the new text, not the old.
 		input := v.input
-		if clip.pending() {
+		if clip.pending() || clip.awaited {
 			input = nil
 		}
 		// A resize waits until the last is resizeInterval old.
@@ -104,11 +104,16 @@ func (v *viewer) inputLoop(ctx context.Context) {
 		}
 		select {
 		case m := <-input:
+			if text, ok := m.(*awaitMessage); ok {
+				if clip.awaits(text.Clip) {
+					clipTimer.Reset(clipTimeout)
+				}
+				continue
+			}
 			v.act(m)
 		case <-v.moved:
 			if len(input) > 0 { // what was done before the motion goes first
 				signal(v.moved)
-				v.act(<-input)
 				continue
 			}
 			v.act(nil)
@@ -120,6 +125,7 @@ func (v *viewer) inputLoop(ctx context.Context) {
 				v.clipRefused(clip.id, errors.New("the text did not arrive in time"))
 				clip.refuse(clip.id)
 			}
+			clip.awaited = false
 		case m := <-resize:
 			v.resizeTo(m)
 			mayResize = false

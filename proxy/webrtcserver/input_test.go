@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -137,15 +138,33 @@ func TestClipboardToTarget(t *testing.T) {
 func TestKeysWaitForTheClipboard(t *testing.T) {
 	s := newSession(t)
 	b := s.join(alice, RoleControl)
-	b.say(channelClipboard, clip(1, 0, 2, "new "))
-	b.say(channelControl, `{"t":"ping","id":1}`) // a round trip: the first part is there
-	b.hear(channelControl, "pong")
+	b.say(channelInput, `{"t":"await","clip":1}`)
 	b.say(channelInput, `{"t":"combo","codes":["ControlLeft","KeyV"]}`)
+	b.say(channelControl, `{"t":"ping","id":1}`) // the keys are there before the text, or about to be
+	b.hear(channelControl, "pong")
+	b.say(channelClipboard, clip(1, 0, 2, "new "))
 	b.say(channelControl, `{"t":"ping","id":2}`)
 	b.hear(channelControl, "pong")
 	b.say(channelClipboard, clip(1, 1, 2, "text"))
 	require.Equal(t, desktop.ClipboardText{Text: "new text"}, s.inputs(1)[0])
-	require.Equal(t, desktop.KeyEvent{Keysym: 0xffe3, Scancode: 0x1d, Down: true}, s.inputs(1)[0])
+	require.Equal(t, desktop.KeyEvent{Keysym: 0xffe3, Scancode: 0x1d, Down: true}, s.inputs(4)[0])
+
+	b.say(channelClipboard, clip(2, 0, 1, "newer"))
+	require.Equal(t, desktop.ClipboardText{Text: "newer"}, s.inputs(1)[0])
+	b.say(channelInput, `{"t":"await","clip":2}`) // it is there already
+	b.say(channelInput, `{"t":"text","text":"go on"}`)
+	require.Equal(t, desktop.TextInput{Text: "go on"}, s.inputs(1)[0])
+}
+
+// TestAwaitedTextThatNeverComes: keys wait for a text that was told of for as long as for the next part of one, and no longer.
+func TestAwaitedTextThatNeverComes(t *testing.T) {
+	s := newSession(t)
+	b := s.join(alice, RoleControl)
+	began := time.Now()
+	b.say(channelInput, `{"t":"await","clip":9007199254740991}`)
+	b.say(channelInput, `{"t":"text","text":"go on"}`)
+	require.Equal(t, desktop.TextInput{Text: "go on"}, s.inputs(1)[0])
+	require.GreaterOrEqual(t, time.Since(began), clipTimeout-100*time.Millisecond)
 }
 
 func TestClipboardThatNeverEnds(t *testing.T) {

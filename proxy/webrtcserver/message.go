@@ -64,6 +64,11 @@ type comboMessage struct {
 	Codes []string `json:"codes"`
 }
 
+// awaitMessage says that what follows on this channel is for after a clipboard text.
+type awaitMessage struct {
+	Clip int64 `json:"clip"`
+}
+
 type moveMessage struct {
 	place
 	N uint64 `json:"n"`
@@ -102,6 +107,7 @@ var messages = map[string]map[string]func() message{
 		"wheel":   func() message { return new(wheelMessage) },
 		"release": func() message { return new(releaseMessage) },
 		"combo":   func() message { return new(comboMessage) },
+		"await":   func() message { return new(awaitMessage) },
 	},
 	channelMotion: {
 		"move": func() message { return new(moveMessage) },
@@ -213,6 +219,8 @@ func (m *clipMessage) check() error {
 	}
 	return nil
 }
+
+func (*awaitMessage) check() error { return nil }
 
 func (*pingMessage) check() error { return nil }
 

@@ -25,6 +25,7 @@ var messageCases = []struct {
 	{channelInput, `{"t":"wheel","x":1,"y":2,"w":3,"h":4,"buttons":0,"dx":-0.4,"dy":1}`, &wheelMessage{place{1, 2, 3, 4, 0}, -0.4, 1}, ""},
 	{channelInput, `{"t":"release"}`, &releaseMessage{}, ""},
 	{channelInput, `{"t":"combo","codes":["ControlLeft"]}`, &comboMessage{[]string{"ControlLeft"}}, ""},
+	{channelInput, `{"t":"await","clip":3}`, &awaitMessage{3}, ""},
 	{channelMotion, `{"t":"move","x":1,"y":2,"w":3,"h":4,"buttons":0,"n":17}`, &moveMessage{place{1, 2, 3, 4, 0}, 17}, ""},
 	{channelClipboard, `{"t":"clip","id":1,"part":0,"parts":2,"text":""}`, &clipMessage{1, 0, 2, ""}, ""},
 	{channelControl, `{"t":"ping","id":7}`, &pingMessage{7}, ""},

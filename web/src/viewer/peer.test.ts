@@ -131,6 +131,7 @@ describe('before its channels are open', () => {
     channels.clipboard!.opens();
     expect(done).toEqual([
       ['input', 'button'],
+      ['input', 'await'],
       ['clipboard', 'clip'],
       ['input', 'key'],
       ['input', 'key'],

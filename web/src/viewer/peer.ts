@@ -115,8 +115,9 @@ export class Peer {
     if (this.motion.bufferedAmount < motionBacklog) send(this.motion, message);
   }
 
-  /** Waits as input does, so that a key that pastes still comes after the text. */
+  /** Waits as input does, so that a key that pastes still comes after the text, also where the channels overtake each other. */
   sendClipboard(message: ClipMessage): void {
+    if (message.part === 0) this.sendInput({ t: 'await', clip: message.id });
     this.deliver(this.clipboard, message);
   }
 

@@ -32,7 +32,8 @@ export type InputMessage =
   | ({ t: 'button'; buttons: number } & RemotePoint)
   | ({ t: 'wheel'; buttons: number; dx: number; dy: number } & RemotePoint)
   | { t: 'release' }
-  | { t: 'combo'; codes: string[] };
+  | { t: 'combo'; codes: string[] }
+  | { t: 'await'; clip: number };
 
 export type MotionMessage = { t: 'move'; buttons: number; n: number } & RemotePoint;
 
