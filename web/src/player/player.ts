@@ -91,6 +91,8 @@ export class Player {
   private readonly abort = new AbortController();
   private readonly ticker: ReturnType<typeof setInterval>;
   private pumping = false;
+  /** Several segments may be appended at once; not any more after that failed, so that the broken one is named. */
+  private together = true;
   /** When the browser was last told to seek. */
   private sought = -Infinity;
 
@@ -292,6 +294,8 @@ export class Player {
     }
     if (!this.run || !this.leadsTo(this.run, plan, from, buffer)) {
       this.run = { first: plan.from, next: plan.from, partial: 0, init: '' };
+      for (const on of index.segments.slice(plan.from, plan.at + 1))
+        if (!on.open) this.loader.prefetch(on.name);
       await buffer.clear();
       return true;
     }
@@ -320,7 +324,19 @@ export class Player {
       return false;
     }
     if (segment.open && segment.bytes <= run.partial) return false;
-    return this.appendSegment(run, segment, index);
+    return this.append(run, this.way(run, plan, index), index);
+  }
+
+  /**
+   * What is appended next: the segment that follows, or all that are on the way of a seek. Each append costs a turn of the browser's event
+   * loop.
+   */
+  private way(run: Run, plan: Plan, index: PlayerIndex): Segment[] {
+    const [segment, ...more] = index.segments.slice(run.next, Math.max(run.next, plan.at) + 1);
+    if (!segment) return [];
+    if (this.target === null || segment.open || !this.together) return [segment];
+    const end = more.findIndex((s) => s.open === true || s.init !== segment.init || this.bad.has(s.name));
+    return [segment, ...(end < 0 ? more : more.slice(0, end))];
   }
 
   private openBuffer(segment: Segment): Promise<MediaBuffer> {
@@ -344,28 +360,41 @@ export class Player {
     return last ? last.start_ms + last.duration_ms - 20 : 0;
   }
 
-  /** Reads a segment and appends what of it is new; false when that must wait. */
-  private async appendSegment(run: Run, segment: Segment, index: PlayerIndex): Promise<boolean> {
+  /** Reads segments that follow each other and appends what of them is new; false when that must wait. */
+  private async append(run: Run, segments: readonly Segment[], index: PlayerIndex): Promise<boolean> {
     const { buffer } = this;
-    if (!buffer) return false;
-    for (const next of index.segments.slice(run.next + 1, run.next + 1 + prefetch)) {
-      if (!next.open) this.loader.prefetch(next.name);
-    }
-    let bytes: Uint8Array;
+    const [segment, ...more] = segments;
+    if (!buffer || !segment) return false;
+    let bytes: Uint8Array[];
     try {
-      if (run.init !== segment.init) await this.appendInit(run, segment, index, buffer);
-      bytes = await this.fetch(segment);
+      const init = run.init === segment.init ? null : this.appendInit(run, segment, index, buffer);
+      const coming = segments.map((s) => this.fetch(s));
+      const next = run.next + segments.length;
+      for (const later of index.segments.slice(next, next + prefetch)) {
+        if (!later.open) this.loader.prefetch(later.name);
+      }
+      [, ...bytes] = await Promise.all([init, ...coming]);
     } catch (error) {
+      if (more.length > 0) return this.append(run, [segment], index);
       this.giveUp(segment, error);
       return true;
     }
     // A seek elsewhere while the bytes were on their way: they are kept, but not wanted here any more.
     if (this.run !== run) return true;
     try {
-      return await this.appendBytes(run, segment, bytes, index.live, buffer);
+      return more.length > 0
+        ? await this.appendAll(run, segments, bytes, buffer)
+        : await this.appendBytes(run, segment, bytes[0] ?? new Uint8Array(), index.live, buffer);
     } catch (error) {
-      if (error instanceof DOMException && error.name === 'QuotaExceededError') {
-        return this.evict(run, index.segments, this.now(), 10);
+      const full = error instanceof DOMException && error.name === 'QuotaExceededError';
+      if (full) {
+        const freed = await this.evict(run, index.segments, this.now(), 10);
+        if (freed || more.length === 0) return freed;
+      }
+      if (more.length > 0) {
+        this.together = false;
+        if (!full && !(error instanceof CorruptError)) await this.reopen();
+        return true;
       }
       this.giveUp(segment, error);
       if (!(error instanceof CorruptError)) await this.reopen();
@@ -392,12 +421,7 @@ export class Player {
     live: boolean,
     buffer: MediaBuffer,
   ): Promise<boolean> {
-    const { fragments, rest } = parseFragments(bytes);
-    this.check(segment, fragments, rest);
-    this.times.set(
-      segment.name,
-      fragments.flatMap((f) => f.times),
-    );
+    const fragments = this.read(segment, bytes);
     const fresh = fragments.filter((f) => f.offset >= run.partial);
     const last = fresh.at(-1);
     if (last) {
@@ -414,6 +438,41 @@ export class Player {
     run.next++;
     run.partial = 0;
     return true;
+  }
+
+  /** Appends whole segments in one piece. */
+  private async appendAll(
+    run: Run,
+    segments: readonly Segment[],
+    bytes: readonly Uint8Array[],
+    buffer: MediaBuffer,
+  ): Promise<boolean> {
+    const parts = segments.map((segment, i) => {
+      const data = bytes[i] ?? new Uint8Array();
+      this.read(segment, data);
+      return i === 0 ? data.subarray(run.partial) : data;
+    });
+    const whole = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    await buffer.append(whole);
+    run.next += segments.length;
+    run.partial = 0;
+    return true;
+  }
+
+  /** Takes a segment apart and notes when its pictures are; throws CorruptError. */
+  private read(segment: Segment, bytes: Uint8Array): Fragment[] {
+    const { fragments, rest } = parseFragments(bytes);
+    this.check(segment, fragments, rest);
+    this.times.set(
+      segment.name,
+      fragments.flatMap((f) => f.times),
+    );
+    return fragments;
   }
 
   /** Compares a segment's structure with the index; throws CorruptError. */
