@@ -168,8 +168,12 @@ func TestCommandErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			timeout := 30 * time.Second
+			if strings.Contains(tc.body, "sleep") {
+				timeout = 500 * time.Millisecond
+			}
 			p := providers(t, config.Credentials{Commands: []config.CredentialCommand{
-				{Name: "c", Argv: []string{script(t, tc.body)}, Format: tc.format, Timeout: 500 * time.Millisecond},
+				{Name: "c", Argv: []string{script(t, tc.body)}, Format: tc.format, Timeout: timeout},
 			}})
 			began := time.Now()
 			_, err := p.Credential(t.Context(), desk, byCommand("c"))

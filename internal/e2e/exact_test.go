@@ -92,6 +92,14 @@ func (d *exactDesk) requireExact(after string) {
 func TestExact(t *testing.T) {
 	d := startExactDesk(t)
 	d.requireExact("the first picture")
+	d.requireExactAfterWork()
+	d.b.screenshot("exact")
+	d.b.silent()
+}
+
+// requireExactAfterWork types, scrolls, drags a window and plays a video, and requires the window to be exact after each; it logs how soon.
+func (d *exactDesk) requireExactAfterWork() {
+	d.t.Helper()
 	for _, w := range []struct {
 		name  string
 		start func(*testing.T)
@@ -112,16 +120,10 @@ func TestExact(t *testing.T) {
 				"-left", "200", "-top", "150", "-x", "600", "-y", "340", clip(stop))
 		}},
 	} {
-		t.Run(w.name, func(t *testing.T) {
-			t.Run("while", func(t *testing.T) {
-				w.start(t)
-				time.Sleep(4 * time.Second)
-			})
-			rest := time.Now() // what drew was killed and is gone
-			t.Logf("as it stays %v after %s", d.b.settled().Sub(rest).Round(time.Millisecond), w.name)
-			d.requireExact(w.name)
-		})
+		require.True(d.t, d.t.Run(w.name, func(t *testing.T) { // what draws ends with it
+			w.start(t)
+			time.Sleep(4 * time.Second)
+		}))
+		d.requireRest(w.name)
 	}
-	d.b.screenshot("exact")
-	d.b.silent()
 }

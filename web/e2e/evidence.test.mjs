@@ -61,7 +61,7 @@ test('a recording is exported, held and shredded', async () => {
   await dialog.getByRole('button', { name: 'Put on legal hold' }).click();
   await dialog.getByLabel('Why').fill('A case is open');
   await dialog.getByRole('button', { name: 'Put on hold' }).click();
-  await dialog.getByText('A case is open').waitFor();
+  await dialog.locator('dd', { hasText: 'A case is open' }).waitFor(); // not the field it was written in
   assert.equal(await dialog.getByRole('button', { name: 'Shred the key' }).count(), 0);
   await screenshot(page, 'custody');
   await dialog.getByRole('button', { name: 'Release the hold' }).click();

@@ -152,7 +152,7 @@ test('a recording is searched, rewound, noted and reviewed', async (t) => {
     await page.keyboard.press('Home');
     await eventually(
       () => slider.getAttribute('aria-valuenow'),
-      (v) => Number(v) === 0,
+      (v) => Number(v) <= 2, // the first picture may be a while after the recording's beginning
       'the beginning',
     );
     await slider.hover({ position: { x: 500, y: 45 } });
