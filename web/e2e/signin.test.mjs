@@ -81,6 +81,13 @@ function code(seed, ahead = 0) {
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
+/** The seed that a dialog or a page shows, once it is there. */
+async function seedIn(shown) {
+  const seed = shown.getByTestId('totp-secret').filter({ hasText: /\S/ });
+  await seed.waitFor();
+  return seed.textContent();
+}
+
 /** A passkey of the browser's own, in whose place Chromium has a virtual authenticator. */
 async function authenticator(page) {
   const cdp = await page.context().newCDPSession(page);
@@ -109,7 +116,7 @@ async function enrolTOTP(page) {
   await page.getByRole('button', { name: 'Authenticator app' }).click();
   await page.getByRole('img', { name: 'QR code for an authenticator app' }).waitFor();
   await page.getByText('Cannot scan?').click();
-  return page.getByTestId('totp-secret').textContent();
+  return seedIn(page);
 }
 
 test('an authenticator app and recovery codes', async () => {
@@ -207,7 +214,7 @@ test('a passkey, as a second factor and alone', async () => {
   await page.getByRole('button', { name: 'Add an authenticator app' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('Cannot scan?').click();
-  const seed = await dialog.getByTestId('totp-secret').textContent();
+  const seed = await seedIn(dialog);
   await screenshot(page, 'signin-account-totp');
   await dialog.getByLabel('Code of your authenticator app').fill(code(seed));
   await list.getByText('Authenticator app').waitFor();
