@@ -210,18 +210,6 @@ func TestLossyLink(t *testing.T) {
 	far.b.silent()
 }
 
-// TestExactOverLoss does what TestExact does over a link that loses 5 % of the packets.
-func TestExactOverLoss(t *testing.T) {
-	requireConsole(t)
-	d := startFarDesk(t, exactSize, 1)
-	far := d.browse(exactSize)
-	far.connect()
-	d.links[0].Set(link.Conditions{Loss: 0.05})
-	far.requireExactAfterWork()
-	require.NotZero(t, d.links[0].Download().Lost)
-	far.b.silent()
-}
-
 // requireRest waits until the window stays as it is, logs how long that took from now, and requires it to be exact then.
 func (d *exactDesk) requireRest(after string) {
 	d.t.Helper()
