@@ -27,11 +27,11 @@ demo: build ## build everything and run Vitrine with a demo desktop on loopback
 
 .PHONY: test
 test: deps-test check build ## every test: check, real servers, MinIO, Chromium
-	$(MAKE) --no-print-directory -j 2 -O long e2e # both wait for other programs half of their time
+	$(MAKE) --no-print-directory long e2e # after each other: side by side they make two cores so slow that servers miss their own deadlines
 
 .PHONY: long
 long: deps-test build ## the Go tests that need real servers or time, without the race detector
-	go test -p 2 -timeout 30m $$(deploy/long-tests.sh) # with three at a time, and the browsers of e2e beside them, servers are too slow for the tests
+	go test -p 2 -timeout 30m $$(deploy/long-tests.sh)
 
 .PHONY: check
 check: deps-build deps-lint web/node_modules/.package-lock.json ## lint, vet, format, generated code, unit tests with the race detector

@@ -209,9 +209,9 @@ func TestRunSigns(t *testing.T) {
 	r.fill(1)
 	go func() { done <- r.Run(ctx) }()
 	// What it finds is signed at once; only what comes after that is counted.
-	require.Eventually(t, func() bool { return r.Metrics().SignedSize >= 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.Metrics().SignedSize >= 2 }, time.Minute, time.Millisecond)
 	r.fill(6)
-	require.Eventually(t, func() bool { return r.Metrics().SignedSize >= 6 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return r.Metrics().SignedSize >= 6 }, time.Minute, time.Millisecond)
 	r.fill(1)
 	cancel()
 	require.NoError(t, <-done)

@@ -256,7 +256,7 @@ func TestRealVault(t *testing.T) {
 		status, _ := v.Call(v.Token, "POST", "secret/data/servers/build", map[string]any{"data": map[string]any{"username": "builder", "password": word, "port": 22}})
 		return status
 	}
-	testbed.Eventually(t, 10*time.Second, "the store is upgraded to version 2", func() bool { return put() == http.StatusOK })
+	testbed.Eventually(t, time.Minute, "the store is upgraded to version 2", func() bool { return put() == http.StatusOK })
 	v.Must("POST", "sys/auth/approle", map[string]any{"type": "approle"})
 	v.Must("POST", "sys/policies/acl/gateway", map[string]any{"policy": `path "secret/data/servers/*" { capabilities = ["read"] }`})
 	v.Must("POST", "auth/approle/role/gateway", map[string]any{"token_policies": "gateway", "token_ttl": "1h"})

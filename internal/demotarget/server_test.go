@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // run starts a server for the length of the test and returns its address.
 func run(t *testing.T, o Options) (*Server, string) {

@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long things that happen at once may take on a machine under load.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // browser is a Chromium that web/e2e/remote.mjs holds on a string.
 type browser struct {

@@ -101,7 +101,7 @@ func TestExportsSurviveKill(t *testing.T) {
 
 	j := g.beginExport(film, map[string]any{"kind": "mp4", "burn_time": true})
 	require.Eventually(t, func() bool { return encoded() == 4 }, time.Minute, time.Millisecond)
-	testbed.Eventually(t, 10*time.Second, "progress is noted", func() bool { return g.exportJob(film, j.ID).Progress > 0 || encoded() > 6 })
+	testbed.Eventually(t, time.Minute, "progress is noted", func() bool { return g.exportJob(film, j.ID).Progress > 0 || encoded() > 6 })
 	noted := g.exportJob(film, j.ID)
 	require.Equal(t, "running", noted.State)
 	g.kill()

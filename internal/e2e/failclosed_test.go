@@ -62,7 +62,7 @@ func (g *gateway) healthUntil(need, state string) (h health) {
 			}
 		}
 		return false
-	}, 20*time.Second, 500*time.Millisecond, "%s is not %s", need, state)
+	}, time.Minute, 500*time.Millisecond, "%s is not %s", need, state)
 	return h
 }
 
@@ -125,7 +125,7 @@ targets:%s`, metrics, vault.URL, vault.CAFile, token, target))
 	vault.Stop()
 	g.terminate(s.ID)
 	g.ended(s.ID, 15*time.Second)
-	testbed.Eventually(t, 20*time.Second, "its recording waits and says why", func() bool {
+	testbed.Eventually(t, time.Minute, "its recording waits and says why", func() bool {
 		r := g.recording(s.ID)
 		require.NotEqual(t, "sealed", r.State, "sealed without a signature")
 		return r.Error != ""

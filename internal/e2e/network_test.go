@@ -210,6 +210,39 @@ func TestLossyLink(t *testing.T) {
 	far.b.silent()
 }
 
+// TestExactOverLoss does what TestExact does over a link that loses 5 % of the packets.
+func TestExactOverLoss(t *testing.T) {
+	requireConsole(t)
+	d := startFarDesk(t, exactSize, 1)
+	far := d.browse(exactSize)
+	far.connect()
+	d.links[0].Set(link.Conditions{Loss: 0.05})
+	far.b.mouse(exactSize.X-1, exactSize.Y-1, "") // the pointer is a part of what is seen
+	far.requireExactAfterWork()
+	require.NotZero(t, d.links[0].Download().Lost)
+	far.b.silent()
+}
+
+// TestPointerRests loses every third packet: the pointer comes to each place where it stays all the same.
+func TestPointerRests(t *testing.T) {
+	requireConsole(t)
+	size := image.Pt(800, 600)
+	d := startFarDesk(t, size, 1)
+	far := d.browse(size)
+	far.connect()
+	d.links[0].Set(link.Conditions{Loss: 0.33})
+	log := testbed.LogInput(t, &d.x.X)
+	for i := range 15 {
+		x, y := 40*i+20, 30*i+20
+		far.b.mouse(x, y, "")
+		testbed.Eventually(t, patience, "the pointer where it was moved to", func() bool {
+			inputs := log.Inputs()
+			return len(inputs) > 0 && inputs[len(inputs)-1].What == fmt.Sprintf("motion %d %d", x, y)
+		})
+	}
+	far.b.silent()
+}
+
 // requireRest waits until the window stays as it is, logs how long that took from now, and requires it to be exact then.
 func (d *exactDesk) requireRest(after string) {
 	d.t.Helper()

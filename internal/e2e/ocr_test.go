@@ -96,7 +96,7 @@ targets:
 	require.Eventually(t, func() bool {
 		g.call("GET", "/recordings/search?q=%22purple+tractor%22&kind=screen", nil, 200, &found)
 		return len(found.Found) > 0
-	}, 30*time.Second, 100*time.Millisecond, "not in the index")
+	}, time.Minute, 100*time.Millisecond, "not in the index")
 	require.Len(t, found.Found, 1)
 	require.Len(t, found.Found[0].Hits, 1)
 	require.Equal(t, "screen", found.Found[0].Hits[0].Kind)

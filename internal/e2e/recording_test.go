@@ -50,7 +50,7 @@ func TestRecordingMatchesTheClock(t *testing.T) {
 	g.terminate(s.ID)
 	end := g.ended(s.ID, 15*time.Second)
 	require.Equal(t, "user_disconnected", end.End.Code)
-	require.Eventually(t, func() bool { return v.saw("ended") }, 5*time.Second, 20*time.Millisecond, "the viewer was not told")
+	require.Eventually(t, func() bool { return v.saw("ended") }, time.Minute, 20*time.Millisecond, "the viewer was not told")
 
 	r := g.sealed(s.ID, 20*time.Second)
 	require.Equal(t, "worker", r.SealedBy)
@@ -99,7 +99,7 @@ func TestServeKilled(t *testing.T) {
 	waitFile(t, typed, "kept\n")
 	pid := g.workerPID(s.ID)
 	g.kill()
-	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, 20*time.Second, 100*time.Millisecond,
+	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, time.Minute, 100*time.Millisecond,
 		"the worker lives on without serve")
 	minio.Start()
 	g.start()
@@ -207,7 +207,7 @@ func focus(v *viewer) {
 func waitFile(t *testing.T, name, want string) {
 	t.Helper()
 	var got []byte
-	require.Eventually(t, func() bool { got, _ = os.ReadFile(name); return string(got) == want }, 10*time.Second, 50*time.Millisecond,
+	require.Eventually(t, func() bool { got, _ = os.ReadFile(name); return string(got) == want }, time.Minute, 50*time.Millisecond,
 		"want %q typed in the terminal", want)
 }
 
@@ -242,5 +242,5 @@ func requireEmptySpool(t *testing.T, g *gateway, id string) {
 		out, err := exec.Command("find", filepath.Join(g.dir, "data", "spool"), "-path", "*"+id+"*").Output()
 		left = strings.Fields(string(out))
 		return err == nil && len(left) == 0
-	}, 10*time.Second, 100*time.Millisecond, "the spool keeps what the store confirmed")
+	}, time.Minute, 100*time.Millisecond, "the spool keeps what the store confirmed")
 }

@@ -152,7 +152,7 @@ func (r *rig) wait(id, state string) store.ExportJob {
 		j, err = r.Get(r.t.Context(), session, id)
 		require.NoError(r.t, err)
 		return j.State == state || j.State == store.ExportFailed
-	}, 30*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.Equal(r.t, state, j.State, j.Error)
 	return j
 }
@@ -226,7 +226,7 @@ func TestPackage(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(name)
 		return errors.Is(err, os.ErrNotExist)
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	_, _, err = r.Ticket(t.Context(), session, j.ID, "u")
 	require.ErrorIs(t, err, ErrNotReady)
 	stop()
@@ -285,7 +285,7 @@ func TestJobs(t *testing.T) {
 	require.Eventually(t, func() bool {
 		failed, err = r.Get(t.Context(), session, lacking.ID)
 		return err == nil && failed.State == store.ExportFailed
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.Equal(t, "ffmpeg_missing", failed.ErrorCode)
 	stop()
 	for _, id := range []string{cancelled.ID, lacking.ID} {
@@ -387,7 +387,7 @@ func TestFilmGoesOn(t *testing.T) {
 		return strings.Count(string(b), "-i "+partSource)
 	}
 	stop := r.run()
-	require.Eventually(t, func() bool { return encoded() == 3 }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return encoded() == 3 }, time.Minute, 5*time.Millisecond)
 	stop()
 	folder := filepath.Join(r.opts.Folder, j.ID)
 	require.FileExists(t, filepath.Join(folder, partName(1)))
@@ -398,7 +398,7 @@ func TestFilmGoesOn(t *testing.T) {
 	require.Equal(t, store.ExportRunning, j.State)
 
 	stop = r.run()
-	require.Eventually(t, func() bool { return encoded() > 3 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return encoded() > 3 }, time.Minute, time.Millisecond)
 	now, err := r.Get(t.Context(), session, j.ID)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, now.Progress, 400)

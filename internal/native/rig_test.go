@@ -237,7 +237,7 @@ func (d *fakeDesks) came(n int) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return len(d.handed) >= n
-	}, 15*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // end ends all sessions.

@@ -313,7 +313,7 @@ func TestCancel(t *testing.T) {
 				}
 			})
 		}
-		require.Eventually(t, func() bool { return len(grandchildren(t, os.Getpid())) == 1 }, 30*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return len(grandchildren(t, os.Getpid())) == 1 }, time.Minute, 5*time.Millisecond)
 		cancel()
 		all.Wait()
 		require.Empty(t, grandchildren(t, os.Getpid()))

@@ -126,7 +126,7 @@ func (r *rig) run(s *review.Service) {
 	require.Eventually(r.t, func() bool {
 		behind, err := r.db.Search.Behind(r.t.Context(), "", 10)
 		return err == nil && len(behind) == 0
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func copied(text string) recording.Event {
@@ -273,7 +273,7 @@ func TestLinesOfKeys(t *testing.T) {
 	require.Eventually(t, func() bool { // what is flushed is found in a running one
 		hits, _, err := s.FindIn(t.Context(), id, review.Query{Text: "mimik", Limit: 5})
 		return err == nil && len(hits) == 1
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	seal()
 	r.run(s)
 	found, _, err := s.Find(t.Context(), review.Query{Text: "mimik", Limit: 5}, everybody)

@@ -129,7 +129,7 @@ func TestAlerts(t *testing.T) {
 
 	require.Equal(t, 204, g.call("POST", "/sessions/"+s.ID+"/terminate", "", nil))
 	g.sealed(s.ID)
-	require.Eventually(t, func() bool { return len(entries()) == 2 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(entries()) == 2 }, time.Minute, 10*time.Millisecond)
 	for _, e := range entries() {
 		if e.Details["repeated"] != "" {
 			require.Equal(t, "3", e.Details["repeated"])

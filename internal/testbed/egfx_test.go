@@ -14,7 +14,7 @@ func TestEGFX(t *testing.T) {
 		e := StartEGFX(t, 0x000a0701, Wallpaper(EGFXSize)) // version 10.7
 		pid = e.Pid()
 		client := connect(t, e.Addr, "anybody", "anything", EGFXSize, "/sec:tls", "/gfx:RFX")
-		Eventually(t, 20*time.Second, "the picture at the client", func() bool {
+		Eventually(t, time.Minute, "the picture at the client", func() bool {
 			return differ(client.Screenshot(t), e.Shown, 12) <= 1000 // it loses detail
 		})
 	})

@@ -1,12 +1,15 @@
 """Tells what comes from keyboard and pointer of an X display, one line each, as the display itself says it by the RECORD extension:
-nanoseconds since 1970, and "key KEYSYM down", "button 1 up" or "motion X Y". The first line is "ready"."""
+nanoseconds since 1970, and "key KEYSYM down", "button 1 up" or "motion X Y". The first line is "ready". For every SIGUSR1 there is
+a line "mark" behind all that came before it: it goes to the display and comes back in the one stream that tells of input."""
+import signal
 import time
 
 from Xlib import X, XK, display
 from Xlib.ext import record
 from Xlib.protocol import rq
 
-asks, listens = display.Display(), display.Display()
+asks, listens, marks = display.Display(), display.Display(), display.Display()
+NO_OPERATION = 127
 names = {getattr(XK, name): name.removeprefix("XK_") for name in dir(XK) if name.startswith("XK_")}
 
 
@@ -29,6 +32,8 @@ def tell(event):
 def heard(reply):
     if reply.category == record.StartOfData:
         print("ready", flush=True)
+    if reply.category == record.FromClient and reply.id_base == marks.display.info.resource_id_base:
+        print("mark", flush=True)
     if reply.category != record.FromServer or reply.client_swapped:
         return
     data = reply.data
@@ -37,8 +42,14 @@ def heard(reply):
         print(time.time_ns(), tell(event), flush=True)
 
 
+def mark(*_):
+    marks.no_operation()
+    marks.sync()  # has a reply, and what is recorded comes with the output there is
+
+
+signal.signal(signal.SIGUSR1, mark)
 context = listens.record_create_context(0, [record.AllClients], [{
-    "core_requests": (0, 0), "core_replies": (0, 0), "ext_requests": (0, 0, 0, 0), "ext_replies": (0, 0, 0, 0),
+    "core_requests": (NO_OPERATION, NO_OPERATION), "core_replies": (0, 0), "ext_requests": (0, 0, 0, 0), "ext_replies": (0, 0, 0, 0),
     "delivered_events": (0, 0), "device_events": (X.KeyPress, X.MotionNotify), "errors": (0, 0),
     "client_started": False, "client_died": False,
 }])

@@ -50,18 +50,18 @@ func TestXvnc(t *testing.T) {
 		}
 		greets(t, x.Addr)
 		Run(t, x.Display, "xsetroot", "-solid", "#204060")
-		Eventually(t, 10*time.Second, "the colour", func() bool {
+		Eventually(t, time.Minute, "the colour", func() bool {
 			return x.Screenshot(t).RGBAAt(799, 599) == color.RGBA{0x20, 0x40, 0x60, 0xff}
 		})
 		typed, log := filepath.Join(t.TempDir(), "typed"), LogInput(t, &x.X)
 		XTerm(t, x.Display, "head -n 1 > "+typed)
 		Type(t, x.Display, "Hello, \"World\"!\n")
-		Eventually(t, 10*time.Second, "what was typed", func() bool {
+		Eventually(t, time.Minute, "what was typed", func() bool {
 			b, _ := os.ReadFile(typed)
 			return string(b) == "Hello, \"World\"!\n"
 		})
 		Run(t, x.Display, "xdotool", "mousemove", "10", "20", "click", "3")
-		Eventually(t, 10*time.Second, "the click in the log of the input", func() bool {
+		Eventually(t, time.Minute, "the click in the log of the input", func() bool {
 			all := log.Inputs()
 			has := func(what string) bool { return slices.ContainsFunc(all, func(i Input) bool { return i.What == what }) }
 			return has("key W down") && has("motion 10 20") && has("button 3 up")

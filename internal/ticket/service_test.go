@@ -217,7 +217,7 @@ func TestRunTidies(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := db.NativeTickets.Get(t.Context(), key(Shell, string(shell.Secret)))
 		return errors.Is(err, store.ErrNotFound)
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	stop()
 	require.NoError(t, <-over)
 	require.Empty(t, s.hashes)

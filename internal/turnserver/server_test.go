@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long tests wait for what comes soon.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // rig is a Server with the media of one session, which answers every packet with the same.
 type rig struct {

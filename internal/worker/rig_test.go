@@ -68,7 +68,7 @@ func runWorker(args []string) int {
 }
 
 // patience bounds every wait of these tests; a good run needs a small part of it.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long something may take on a machine under load.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // recorder is an Observer.
 type recorder struct {

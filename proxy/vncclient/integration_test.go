@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a real server may take for anything, on a machine under load.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // remote is a session with a real server.
 type remote struct {

@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of these tests; a good run needs a small part of it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // receive takes one value from ch.
 func receive[T any](t *testing.T, ch <-chan T, what string) T {

@@ -67,6 +67,11 @@ func TestInput(t *testing.T) {
 	}
 	b.say(channelMotion, `{"t":"move","x":-40,"y":5000,"w":1280,"h":720,"buttons":0,"n":1}`)
 	require.Equal(t, desktop.PointerEvent{Pos: image.Pt(0, 719)}, s.inputs(1)[0])
+	b.say(channelInput, `{"t":"move","x":7,"y":8,"w":1280,"h":720,"buttons":0,"n":3}`)
+	require.Equal(t, desktop.PointerEvent{Pos: image.Pt(7, 8)}, s.inputs(1)[0])
+	b.say(channelMotion, `{"t":"move","x":1,"y":1,"w":1280,"h":720,"buttons":0,"n":2}`) // overtaken on the other channel
+	b.say(channelMotion, `{"t":"move","x":9,"y":9,"w":1280,"h":720,"buttons":0,"n":4}`)
+	require.Equal(t, desktop.PointerEvent{Pos: image.Pt(9, 9)}, s.inputs(1)[0])
 	require.Empty(t, s.handler.refused)
 }
 

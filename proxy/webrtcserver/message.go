@@ -97,6 +97,8 @@ type seenMessage struct {
 	ID string `json:"id"`
 }
 
+func newMove() message { return new(moveMessage) }
+
 // messages are the kinds each channel may carry.
 var messages = map[string]map[string]func() message{
 	channelInput: {
@@ -108,9 +110,10 @@ var messages = map[string]map[string]func() message{
 		"release": func() message { return new(releaseMessage) },
 		"combo":   func() message { return new(comboMessage) },
 		"await":   func() message { return new(awaitMessage) },
+		"move":    newMove,
 	},
 	channelMotion: {
-		"move": func() message { return new(moveMessage) },
+		"move": newMove,
 	},
 	channelClipboard: {
 		"clip": func() message { return new(clipMessage) },

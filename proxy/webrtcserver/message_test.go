@@ -26,6 +26,7 @@ var messageCases = []struct {
 	{channelInput, `{"t":"release"}`, &releaseMessage{}, ""},
 	{channelInput, `{"t":"combo","codes":["ControlLeft"]}`, &comboMessage{[]string{"ControlLeft"}}, ""},
 	{channelInput, `{"t":"await","clip":3}`, &awaitMessage{3}, ""},
+	{channelInput, `{"t":"move","x":1,"y":2,"w":3,"h":4,"buttons":0,"n":18}`, &moveMessage{place{1, 2, 3, 4, 0}, 18}, ""},
 	{channelMotion, `{"t":"move","x":1,"y":2,"w":3,"h":4,"buttons":0,"n":17}`, &moveMessage{place{1, 2, 3, 4, 0}, 17}, ""},
 	{channelClipboard, `{"t":"clip","id":1,"part":0,"parts":2,"text":""}`, &clipMessage{1, 0, 2, ""}, ""},
 	{channelControl, `{"t":"ping","id":7}`, &pingMessage{7}, ""},

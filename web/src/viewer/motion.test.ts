@@ -6,10 +6,13 @@ afterEach(() => void vi.useRealTimers());
 
 function make() {
   const sent: number[] = [];
+  const rests: number[] = [];
   return {
     sent,
+    rests,
     motion: new LatestWins<number>(
       (n) => sent.push(n),
+      (n) => rests.push(n),
       () => Date.now(),
     ),
   };
@@ -37,4 +40,20 @@ it('forgets what waits', () => {
   expect(sent).toEqual([1]);
   motion.push(3);
   expect(sent).toEqual([1, 3]);
+});
+
+it('tells where it has come to rest, once, unless something newer went another way', () => {
+  const { rests, motion } = make();
+  for (let i = 0; i < 50; i++) {
+    motion.push(i);
+    vi.advanceTimersByTime(90);
+  }
+  expect(rests).toEqual([]);
+  vi.advanceTimersByTime(1000);
+  expect(rests).toEqual([49]);
+  motion.push(50);
+  vi.advanceTimersByTime(50);
+  motion.drop();
+  vi.advanceTimersByTime(1000);
+  expect(rests).toEqual([49]);
 });

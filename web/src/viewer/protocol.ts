@@ -33,7 +33,8 @@ export type InputMessage =
   | ({ t: 'wheel'; buttons: number; dx: number; dy: number } & RemotePoint)
   | { t: 'release' }
   | { t: 'combo'; codes: string[] }
-  | { t: 'await'; clip: number };
+  | { t: 'await'; clip: number }
+  | MotionMessage;
 
 export type MotionMessage = { t: 'move'; buttons: number; n: number } & RemotePoint;
 

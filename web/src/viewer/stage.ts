@@ -84,7 +84,10 @@ export class Stage {
     this.el = el;
     this.cursor = new CursorView(el.surface);
     this.keyboard = new Keyboard(platform, (message) => viewer.sendInput(message));
-    this.motion = new LatestWins((move) => viewer.sendMotion(move));
+    this.motion = new LatestWins(
+      (move) => viewer.sendMotion(move),
+      (move) => viewer.restMotion(move),
+    );
     this.paste = new PasteSync(viewer, platform);
     this.observer = new ResizeObserver(() => this.relayout());
     this.observer.observe(stage);

@@ -306,7 +306,8 @@ describe('Viewer', () => {
     viewer.start();
     await live();
     for (const x of [1, 2]) viewer.sendMotion({ x, y: 0, w: 9, h: 9, buttons: 0 });
-    expect(peer().sent).toMatchObject([{ n: 1 }, { n: 2 }]);
+    viewer.restMotion({ x: 2, y: 0, w: 9, h: 9, buttons: 0 });
+    expect(peer().sent).toMatchObject([{ n: 1 }, { n: 2 }, { n: 3, x: 2 }]);
   });
 
   it('hands over a clipboard text when its last part came', async () => {

@@ -255,6 +255,11 @@ export class Viewer {
     if (this.inControl) this.peer?.sendMotion({ t: 'move', ...message, n: this.nextMotion++ });
   }
 
+  /** Says again where the pointer is, where nothing is lost. */
+  restMotion(message: Omit<MotionMessage, 't' | 'n'>): void {
+    this.sendInput({ t: 'move', ...message, n: this.nextMotion++ });
+  }
+
   /** Sends a clipboard text; throws ClipboardTooLargeError. */
   sendClipboard(text: string): void {
     const messages = clipMessages(this.nextClip++, normalizeLines(text));
