@@ -40,8 +40,8 @@ type patchWriter struct {
 
 var _ stream.PatchSink = (*patchWriter)(nil)
 
-func newPatchWriter(channel binarySender, t *track, lost func() time.Time) *patchWriter {
-	return &patchWriter{channel: channel, buffer: newBuffer(channel), tail: newTail(channel, lost), track: t}
+func newPatchWriter(channel binarySender, t *track, lost func() time.Time, trip func() time.Duration) *patchWriter {
+	return &patchWriter{channel: channel, buffer: newBuffer(channel), tail: newTail(channel, lost, trip), track: t}
 }
 
 // WriteNote implements stream.PatchSink.
@@ -156,11 +156,21 @@ func (p *patchPace) wait(ctx context.Context, n, rate int, underWay func() int) 
 	}
 }
 
+// sctpTrip is the round trip as SCTP has it.
+func (v *viewer) sctpTrip() time.Duration {
+	for _, s := range v.pc.GetStats() {
+		if sctp, ok := s.(webrtc.SCTPTransportStats); ok {
+			return time.Duration(sctp.SmoothedRoundTripTime * float64(time.Second))
+		}
+	}
+	return 0
+}
+
 // patches serves the patch lane on its data channel, until that or the viewer goes.
 func (v *viewer) patches(ctx context.Context, channel *webrtc.DataChannel) {
 	ctx, cancel := context.WithCancel(ctx)
 	channel.OnClose(cancel)
-	w := newPatchWriter(channel, v.track, v.losses.last)
+	w := newPatchWriter(channel, v.track, v.losses.last, v.sctpTrip)
 	var following sync.WaitGroup
 	following.Go(func() { w.tail.run(ctx) })
 	defer following.Wait()
