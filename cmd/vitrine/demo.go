@@ -101,7 +101,7 @@ func demo(cmd *cobra.Command, data string, port int, verbose bool) error {
 	return errors.Join(group.Wait(), g.Close())
 }
 
-// demoConfig is a configuration for loopback only.
+// demoConfig is a configuration for this machine: media alone is on all addresses, for Firefox (ARCHITECTURE.md).
 func demoConfig(data, desktop, rdp string, verbose bool) (*config.Config, error) {
 	level := "warn"
 	if verbose {
@@ -109,7 +109,6 @@ func demoConfig(data, desktop, rdp string, verbose bool) (*config.Config, error)
 	}
 	yaml := fmt.Sprintf(`
 data_dir: %q
-media: {bind: 127.0.0.1}
 native: {listen: %q, nla_listen: "127.0.0.1:0"}
 log: {level: %s}
 targets:

@@ -107,6 +107,11 @@ it('does not connect when it does not learn how', async () => {
   expect(done).not.toContain('gathers');
 });
 
+it('says what to do where the browser has no H.264', () => {
+  vi.stubGlobal('RTCRtpReceiver', { getCapabilities: () => ({ codecs: [{ mimeType: 'video/VP8' }] }) });
+  expect(() => new Peer(events, false)).toThrow(/OpenH264 plugin/);
+});
+
 describe('before its channels are open', () => {
   const key = (down: boolean) => ({ t: 'key', code: 'KeyV', key: 'v', down }) as const;
   const place = { x: 1, y: 1, w: 9, h: 9, buttons: 0 };

@@ -1,3 +1,4 @@
+import { ProblemError } from '../api/problem';
 import { Hold } from './hold';
 import type {
   ClipboardIncoming,
@@ -219,7 +220,17 @@ function preferH264(transceiver: RTCRtpTransceiver): void {
   const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
   const h264 = codecs.filter((c) => c.mimeType.toLowerCase() === 'video/h264');
   const repair = codecs.filter((c) => /\/(rtx|red|ulpfec|flexfec-03)$/i.test(c.mimeType));
-  if (h264.length === 0) throw new Error('this browser cannot play H.264 video');
+  if (h264.length === 0) {
+    throw new ProblemError({
+      type: 'about:blank',
+      title: 'This browser cannot play H.264 video in calls',
+      status: 0,
+      detail:
+        'Firefox gets it with the OpenH264 plugin, which it loads by itself a while after its first start (Add-ons and themes → Plugins). ' +
+        'Of other browsers take one that has it built in, such as Chrome, Edge or Safari. The session goes on meanwhile.',
+      code: 'h264_missing',
+    });
+  }
   transceiver.setCodecPreferences([...h264, ...repair]);
 }
 
