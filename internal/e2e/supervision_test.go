@@ -278,8 +278,14 @@ func (s *supervision) acts(person string) []string {
 // find looks for an event in the list beside the picture, and goes to its moment.
 func (b *browser) find(label, detail string) {
 	b.t.Helper()
-	b.do("fill", nil, "role", "searchbox", "name", "Search events", "text", label+" "+detail)
+	b.searchEvents(label + " " + detail)
 	b.do("event", nil, "label", label)
+}
+
+// searchEvents leaves in the player's list of events what has this text.
+func (b *browser) searchEvents(text string) {
+	b.t.Helper()
+	b.do("fill", nil, "role", "searchbox", "name", "Search events", "text", text)
 }
 
 // keysOf is the text that keys make which went down.
