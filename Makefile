@@ -27,11 +27,19 @@ demo: build ## build everything and run Vitrine with a demo desktop on loopback
 
 .PHONY: test
 test: deps-test check build ## every test: check, real servers, MinIO, Chromium
-	$(MAKE) --no-print-directory long e2e # after each other: side by side they make two cores so slow that servers miss their own deadlines
+	$(MAKE) --no-print-directory -j 2 -O desktops servers-e2e # both wait half of their time; three at a time make two cores too slow for servers
 
 .PHONY: long
-long: deps-test build ## the Go tests that need real servers or time, without the race detector
-	go test -p 2 -timeout 30m $$(deploy/long-tests.sh)
+long: ## the Go tests that need real servers or time, without the race detector
+	$(MAKE) --no-print-directory -j 2 -O desktops servers
+
+.PHONY: desktops servers servers-e2e
+desktops: deps-test build # whole sessions, which take as long as all others together
+	go test -timeout 30m ./internal/e2e
+servers: deps-test build
+	go test -p 1 -timeout 30m $$(deploy/long-tests.sh | grep -v /internal/e2e$$)
+servers-e2e: servers
+	$(MAKE) --no-print-directory e2e
 
 .PHONY: check
 check: deps-build deps-lint web/node_modules/.package-lock.json ## lint, vet, format, generated code, unit tests with the race detector
