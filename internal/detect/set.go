@@ -26,7 +26,7 @@ type compiled struct {
 // pattern is one RE2 with what a text must contain for it.
 type pattern struct {
 	re   *regexp.Regexp
-	need []string // in lower case, one of them; nil: not known
+	need []sifted // in lower case, one of them; nil: not known
 }
 
 // Hit is a rule that fits a text.
@@ -106,7 +106,11 @@ func compileRule(r *Rule, words map[string]map[string]bool) (*compiled, int, err
 				continue
 			}
 			size += n
-			out = append(out, pattern{re, required(p)})
+			var need []sifted
+			for _, n := range required(p) {
+				need = append(need, newSifted(n))
+			}
+			out = append(out, pattern{re, need})
 		}
 		return out
 	}
@@ -152,10 +156,10 @@ func (s *Set) Match(source Source, text string) []Hit {
 	var hits []Hit
 	done := map[*compiled]bool{}
 	for piece := range pieces(text) {
-		lower, words := lowered(piece), wordsOf(piece, s.of[source])
+		lower, words := newSifted(lowered(piece)), wordsOf(piece, s.of[source])
 		var live []*compiled // those whose words are there at all
 		for _, c := range s.of[source] {
-			if !done[c] && c.possible(lower, words) {
+			if !done[c] && c.possible(&lower, words) {
 				live = append(live, c)
 			}
 		}
@@ -164,7 +168,7 @@ func (s *Set) Match(source Source, text string) []Hit {
 		}
 		t := Tidy(piece)
 		for _, c := range live {
-			if !c.fits(&t, words) {
+			if !c.fits(&t, &lower, words) {
 				continue
 			}
 			done[c] = true
@@ -187,25 +191,39 @@ func lowered(s string) string {
 }
 
 // possible tells whether a text, lowered and in words, has what the rule cannot do without.
-func (c *compiled) possible(lower string, words []string) bool {
+func (c *compiled) possible(lower *sifted, words []string) bool {
 	if len(c.words) > 0 && slices.ContainsFunc(words, func(w string) bool { return c.words[w] }) {
 		return true
 	}
-	has := func(p pattern) bool {
-		return p.need == nil || slices.ContainsFunc(p.need, func(n string) bool { return strings.Contains(lower, n) })
-	}
+	has := func(p pattern) bool { return p.possible(lower) }
 	if len(c.all) > 0 && !slices.ContainsFunc(c.all, func(p pattern) bool { return !has(p) }) {
 		return true
 	}
 	return slices.ContainsFunc(c.any, has)
 }
 
-// fits tells whether the rule fits a text, of which words are those of wordsOf.
-func (c *compiled) fits(t *Text, words []string) bool {
+// possible tells whether a text, lowered, has what the pattern cannot do without; where it is nil that is not known.
+func (p *pattern) possible(lower *sifted) bool {
+	if p.need == nil || lower == nil {
+		return true
+	}
+	for i := range p.need {
+		if lower.has(&p.need[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// fits tells whether the rule fits a text, of which lower is all that lowered makes and words are those of wordsOf.
+func (c *compiled) fits(t *Text, lower *sifted, words []string) bool {
 	clean := func(s string) bool {
-		return !slices.ContainsFunc(c.none, func(p pattern) bool { return p.re.MatchString(s) })
+		return !slices.ContainsFunc(c.none, func(p pattern) bool { return p.possible(lower) && p.re.MatchString(s) })
 	}
 	for _, p := range c.any {
+		if !p.possible(lower) {
+			continue
+		}
 		for _, cmd := range t.Commands {
 			if p.re.MatchString(cmd) && clean(cmd) {
 				return true

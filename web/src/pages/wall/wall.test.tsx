@@ -9,11 +9,15 @@ import { WallPage } from './wall';
 vi.mock('../desktop/desktop', () => ({ DesktopPage: () => null }));
 
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] }); // for how long somebody is there is to the second
   let made = 0;
   URL.createObjectURL = () => `blob:${++made}`;
   URL.revokeObjectURL = () => undefined;
 });
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
 
 const session = (id: string, user: string, rest: Partial<Session> = {}): Session => ({
   id,
