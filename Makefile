@@ -39,7 +39,7 @@ desktops: deps-test build # whole sessions, which take as long as all others tog
 servers: deps-test build
 	go test -p 1 -timeout 30m $$(deploy/long-tests.sh | grep -v /internal/e2e$$)
 servers-e2e: servers
-	$(MAKE) --no-print-directory e2e
+	AT_ONCE=1 $(MAKE) --no-print-directory e2e
 
 .PHONY: check
 check: deps-build deps-lint web/node_modules/.package-lock.json ## lint, vet, format, generated code, unit tests with the race detector

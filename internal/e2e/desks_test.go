@@ -29,8 +29,10 @@ type desk struct {
 	display func() string
 	resizes bool
 	// still says that screen tells only what shows until typing opens a window.
-	still  bool
-	before *image.RGBA // the desktop when typing began, or at first where it is still
+	still bool
+	// repeats says that on a busy machine the target types some keys more than once, as if they had been held: it may be asked again.
+	repeats bool
+	before  *image.RGBA // the desktop when typing began, or at first where it is still
 }
 
 // focus clicks into the terminal and waits until what is typed comes into its file: where the desktop gives it the keyboard a moment after
@@ -144,7 +146,7 @@ func gnomeDesk(t *testing.T) *desk {
 	d := xDesk(t, func() *testbed.X { return &testbed.X{Display: n.Display} }, typed)
 	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: pin, fingerprint: %x}",
 		n.Addr, n.Username, n.Password, n.Cert.Fingerprint)
-	d.password, d.still = n.Password, true
+	d.password, d.still, d.repeats = n.Password, true, true
 	d.arrange = func() {}
 	d.screen = func() *image.RGBA { return picture }
 	var terminal *testbed.Process
