@@ -30,8 +30,8 @@ type desk struct {
 	resizes bool
 	// still says that screen tells only what shows until typing opens a window.
 	still bool
-	// repeats says that on a busy machine the target types some keys more than once, as if they had been held: it may be asked again.
-	repeats bool
+	// again says that a line may be typed again: on a busy machine the target's terminal does not always get the first as it was typed.
+	again bool
 	before  *image.RGBA // the desktop when typing began, or at first where it is still
 }
 
@@ -146,7 +146,7 @@ func gnomeDesk(t *testing.T) *desk {
 	d := xDesk(t, func() *testbed.X { return &testbed.X{Display: n.Display} }, typed)
 	d.settings = fmt.Sprintf("address: %q, username: %s, password: %q, tls: {mode: pin, fingerprint: %x}",
 		n.Addr, n.Username, n.Password, n.Cert.Fingerprint)
-	d.password, d.still, d.repeats = n.Password, true, true
+	d.password, d.still, d.again = n.Password, true, true
 	d.arrange = func() {}
 	d.screen = func() *image.RGBA { return picture }
 	var terminal *testbed.Process

@@ -165,7 +165,7 @@ func (d *desk) worked(b *browser) {
 func (d *desk) typed(b *browser, file string) {
 	b.t.Helper()
 	arrived := func() bool { return strings.HasSuffix(read(file), "\n"+typedWords+"\n") }
-	for tries := 1; d.repeats && tries < 4; tries++ {
+	for tries := 1; d.again && tries < 4; tries++ {
 		b.typeText(typedWords + "\n")
 		for end := time.Now().Add(patience / 4); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 			if arrived() {
