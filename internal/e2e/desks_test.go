@@ -31,8 +31,8 @@ type desk struct {
 	// still says that screen tells only what shows until typing opens a window.
 	still bool
 	// again says that a line may be typed again: on a busy machine the target's terminal does not always get the first as it was typed.
-	again bool
-	before  *image.RGBA // the desktop when typing began, or at first where it is still
+	again  bool
+	before *image.RGBA // the desktop when typing began, or at first where it is still
 }
 
 // focus clicks into the terminal and waits until what is typed comes into its file: where the desktop gives it the keyboard a moment after
