@@ -45,7 +45,7 @@ func (l *InputLog) Inputs() []Input {
 	l.t.Helper()
 	l.marks++
 	if err := syscall.Kill(l.process.Pid(), syscall.SIGUSR1); err != nil {
-		l.t.Fatalf("testbed: the log of the input: %v", err)
+		l.t.Fatalf("testbed: the log of the input: %v: %s", err, l.process.Output())
 	}
 	var log string
 	Eventually(l.t, startTimeout, "a mark in the log of the input", func() bool {

@@ -100,7 +100,7 @@ func TestTailLoss(t *testing.T) {
 		note()
 		come(kindNote)
 	}
-	time.Sleep(10 * tailRepeat)
+	time.Sleep(640 * time.Millisecond)
 	require.Empty(t, messages, "something else was sent on a link that loses nothing")
 
 	s.video.show(unit(0, 30))

@@ -130,6 +130,7 @@ describe('before its channels are open', () => {
     peer.sendInput(key(true));
     peer.sendInput({ t: 'wheel', ...place, dx: 0, dy: 1 });
     peer.sendMotion({ t: 'move', ...place, n: 1 });
+    peer.sendInput({ t: 'move', ...place, n: 2 });
     channels.input!.opens();
     peer.sendInput(key(false));
     expect(done).toEqual([]);

@@ -106,9 +106,9 @@ export class Peer {
     this.scheduleTrickle();
   }
 
-  /** Before the channel is open, messages wait a few seconds for it, but for the wheel's: nobody wants to scroll later. */
+  /** Before the channel is open, messages wait a few seconds for it, but for the wheel's and the pointer's: nobody wants to scroll later. */
   sendInput(message: InputMessage): void {
-    if (this.hold && message.t === 'wheel') return;
+    if (this.hold && (message.t === 'wheel' || message.t === 'move')) return;
     this.deliver(this.input, message);
   }
 
