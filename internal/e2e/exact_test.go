@@ -21,6 +21,8 @@ type exactDesk struct {
 	g  *gateway
 	b  *browser
 	id string
+
+	changes *changes // of the desktop
 }
 
 const toolbarHeight = 44 // CSS pixels above the desktop
@@ -38,11 +40,15 @@ func startExactDesk(t *testing.T) *exactDesk {
 	background(t, x.Display, "xterm", "-fn", "5x8", "-geometry", "110x50+20+30", "-e", "sh", "-c", colours)
 	background(t, x.Display, "xterm", "-fa", "Monospace", "-fs", "6", "-geometry", "90x30+640+30", "-e", "sh", "-c", colours)
 	g := startGateway(t, fmt.Sprintf("targets:\n  - {id: desk, name: Desk, protocol: vnc, address: %q, tls: {mode: \"off\"}}\n", x.Addr))
-	d := &exactDesk{t: t, x: x, g: g, b: openBrowser(t, g)}
+	d := newExactDesk(t, x, g, openBrowser(t, g))
 	d.b.do("viewport", nil, "width", exactSize.X, "height", exactSize.Y+toolbarHeight)
 	d.id = d.b.connect("Desk")
 	d.b.mouse(exactSize.X-1, exactSize.Y-1, "") // the pointer is a part of what is seen
 	return d
+}
+
+func newExactDesk(t *testing.T, x *testbed.Xvnc, g *gateway, b *browser) *exactDesk {
+	return &exactDesk{t: t, x: x, g: g, b: b, changes: readChanges(t, x.Display, "changes.py")}
 }
 
 // seen returns what the browser's window shows of the desktop, pixel by pixel.

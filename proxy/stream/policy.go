@@ -29,7 +29,7 @@ type policy struct {
 // are judgement: motion outlasts two pictures, lag leaves the recording a margin to its 250 ms.
 var defaultPolicy = policy{
 	small: 96, burst: 400, perSecond: 1500, motion: 100 * time.Millisecond, lag: 200 * time.Millisecond,
-	rest: 150 * time.Millisecond, restInMotion: 400 * time.Millisecond,
+	rest: 125 * time.Millisecond, restInMotion: 400 * time.Millisecond,
 }
 
 // audience is who takes pictures now.

@@ -96,8 +96,9 @@ const commands = {
     }),
 
   /**
-   * Waits until the desktop as the page composes it has not changed for so many milliseconds, and returns when it changed last,
-   * in milliseconds since 1970.
+   * Waits until the desktop as the page composes it has not changed for so many milliseconds, and returns when it was first seen as it
+   * stays, in milliseconds since 1970. What is seen is kept and looked into afterwards: reading the pixels takes far longer than showing
+   * them, and would hold up what is to be seen.
    */
   settled: ({ still }) =>
     page.evaluate(async (still) => {
@@ -107,20 +108,34 @@ const commands = {
       canvas.width = video.videoWidth;
       canvas.height = video.videoHeight;
       const context = canvas.getContext('2d', { willReadFrequently: true });
-      let hash = 0;
-      let changed = performance.now();
-      while (performance.now() - changed < still) {
-        await new Promise((done) => requestAnimationFrame(done));
-        context.drawImage(video, 0, 0);
+      const look = async () => {
+        const at = await new Promise((done) => requestAnimationFrame(() => done(performance.now())));
         const tiles = desktop.querySelector('canvas');
-        if (tiles?.width) context.drawImage(tiles, 0, 0);
+        const layers = [new VideoFrame(video)];
+        if (tiles?.width) layers.push(await createImageBitmap(tiles));
+        return { at, layers };
+      };
+      const sum = ({ layers }) => {
+        for (const layer of layers) {
+          context.drawImage(layer, 0, 0);
+          layer.close();
+        }
         const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-        let now = 0;
-        for (const pixel of new Int32Array(data.buffer)) now = Math.imul(now ^ pixel, 0x01000193);
-        if (now !== hash) changed = performance.now();
-        hash = now;
+        return new Int32Array(data.buffer).reduce((sum, pixel) => Math.imul(sum ^ pixel, 0x01000193), 0);
+      };
+      let shown = null;
+      let since = 0;
+      for (let changed = true; changed; ) {
+        changed = false;
+        const sights = [];
+        for (const began = performance.now(); performance.now() - began < still; ) sights.push(await look());
+        for (const sight of sights) {
+          const now = sum(sight);
+          if (now === shown) continue;
+          [changed, shown, since] = [true, now, sight.at];
+        }
       }
-      return performance.timeOrigin + changed;
+      return performance.timeOrigin + since;
     }, still),
 
   /** Turns and clicks of the mouse at a pixel of the desktop. */
