@@ -136,7 +136,6 @@ func NewHub(c HubConfig) (*Hub, error) {
 			quality: quality{sharp: c.SharpQP, motion: c.MotionQP, intra: c.IntraQP, coarsest: c.CoarsestQP},
 			bucket:  bucket{rate: float64(c.MaxBitrate)},
 		},
-		budget: time.Second / time.Duration(c.FPSCap) / budgetShare,
 		policy: defaultPolicy,
 	}
 	return h, nil

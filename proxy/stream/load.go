@@ -7,6 +7,8 @@ import (
 )
 
 const (
+	// budgetShare of the time between two pictures, one in so many, may go into coding the second: a quarter of a core.
+	budgetShare = 4
 	// overFrames pictures in a row above the budget make the encoder faster, underFrames well below it slower again.
 	overFrames, underFrames = 3, 15
 	// underShare is what "well below" means. The next slower preset takes up to twice as long.
@@ -24,13 +26,16 @@ type load struct {
 
 func (l *load) preset() h264.Preset { return h264.Veryfast - h264.Preset(l.faster) }
 
-// observe takes the time a picture needed and returns the preset for the next. IDR pictures and refinements are not
-// to be observed: they are rare and always slow.
-func (l *load) observe(now time.Time, took, budget time.Duration) h264.Preset {
-	if now.Sub(l.last) > loadMemory {
+// observe takes the time a picture made at now needed, where pictures are at least interval apart, and returns the preset for the next.
+// IDR pictures and refinements are not to be observed: they are rare and always slow.
+func (l *load) observe(now time.Time, took, interval time.Duration) h264.Preset {
+	since := now.Sub(l.last)
+	if since > loadMemory {
 		*l = load{}
+		since = 0
 	}
 	l.last = now
+	budget := min(max(since, interval)/budgetShare, interval) // a picture is not to come later than by one
 	switch {
 	case took > budget:
 		l.over, l.under = l.over+1, 0

@@ -15,8 +15,6 @@ import (
 const (
 	// maxFPS bounds FPSCap: H.264 level 6.2 carries 60 pictures a second of the largest desktop.
 	maxFPS = 60
-	// budgetShare of the frame interval, one in so many, may go into coding before a faster preset is taken.
-	budgetShare = 4
 	// refineGap is the least time between two steps of refinement.
 	refineGap = 100 * time.Millisecond
 )
@@ -30,7 +28,6 @@ type encodeLoop struct {
 	schedule schedule
 	policy   policy
 	load     load
-	budget   time.Duration // CPU time a picture may take
 
 	encoder Encoder
 	preset  h264.Preset
@@ -275,7 +272,7 @@ func (l *encodeLoop) code(now time.Time) (*h264.AccessUnit, error) {
 	if au.IDR || au.Refine {
 		return au, nil
 	}
-	return au, l.setPreset(l.load.observe(now, coded.CPU, l.budget))
+	return au, l.setPreset(l.load.observe(now, coded.CPU, l.schedule.interval))
 }
 
 // told books a unit, and tells the lanes of it.

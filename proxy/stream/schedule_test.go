@@ -122,41 +122,38 @@ func TestNext(t *testing.T) {
 }
 
 func TestLoad(t *testing.T) {
-	const budget = 8 * time.Millisecond
+	const interval = 32 * time.Millisecond
 	now := epoch
 	l := &load{}
-	feed := func(n int, took time.Duration) (p h264.Preset) {
-		for range n {
-			now = now.Add(33 * time.Millisecond)
-			p = l.observe(now, took, budget)
-		}
-		return p
-	}
 	for _, c := range []struct {
 		name string
 		n    int
 		took time.Duration
 		want h264.Preset
+		gap  time.Duration // interval when zero
 	}{
-		{"light", 30, time.Millisecond, h264.Veryfast},
-		{"two heavy pictures", 2, 20 * time.Millisecond, h264.Veryfast},
-		{"a third", 1, 20 * time.Millisecond, h264.Superfast},
-		{"still heavy", 3, 10 * time.Millisecond, h264.Ultrafast},
-		{"no faster one", 10, 10 * time.Millisecond, h264.Ultrafast},
-		{"within the budget", 100, 4 * time.Millisecond, h264.Ultrafast},
-		{"light for a while", 14, time.Millisecond, h264.Ultrafast},
-		{"light for long", 1, time.Millisecond, h264.Superfast},
-		{"interrupted", 1, 5 * time.Millisecond, h264.Superfast},
-		{"counts anew", 14, time.Millisecond, h264.Superfast},
-		{"light again", 1, time.Millisecond, h264.Veryfast},
+		{name: "light", n: 30, took: time.Millisecond, want: h264.Veryfast},
+		{name: "two heavy pictures", n: 2, took: 20 * time.Millisecond, want: h264.Veryfast},
+		{name: "a third", n: 1, took: 20 * time.Millisecond, want: h264.Superfast},
+		{name: "still heavy", n: 3, took: 10 * time.Millisecond, want: h264.Ultrafast},
+		{name: "no faster one", n: 10, took: 10 * time.Millisecond, want: h264.Ultrafast},
+		{name: "within the budget", n: 100, took: 4 * time.Millisecond, want: h264.Ultrafast},
+		{name: "light for a while", n: 14, took: time.Millisecond, want: h264.Ultrafast},
+		{name: "light for long", n: 1, took: time.Millisecond, want: h264.Superfast},
+		{name: "interrupted", n: 1, took: 5 * time.Millisecond, want: h264.Superfast},
+		{name: "counts anew", n: 14, took: time.Millisecond, want: h264.Superfast},
+		{name: "light again", n: 1, took: time.Millisecond, want: h264.Veryfast},
+		{name: "few heavy pictures", n: 10, took: 20 * time.Millisecond, want: h264.Veryfast, gap: 100 * time.Millisecond},
+		{name: "few that come later by one", n: 10, took: 33 * time.Millisecond, want: h264.Ultrafast, gap: 200 * time.Millisecond},
+		{name: "after a pause", n: 1, took: time.Millisecond, want: h264.Veryfast, gap: 2 * time.Second},
 	} {
-		if got := feed(c.n, c.took); got != c.want {
+		var got h264.Preset
+		for range c.n {
+			now = now.Add(max(c.gap, interval))
+			got = l.observe(now, c.took, interval)
+		}
+		if got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-	}
-	feed(10, 20*time.Millisecond)
-	now = now.Add(2 * time.Second)
-	if got := feed(1, time.Millisecond); got != h264.Veryfast {
-		t.Errorf("after a pause: %v", got)
 	}
 }
