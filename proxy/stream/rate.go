@@ -62,6 +62,10 @@ type quality struct {
 const (
 	// freePressure is how full the bucket may be before it coarsens anything.
 	freePressure = 0.3
+	// flowGap is how close large changes follow each other in what flows: a video, a window that is dragged, not text that is scrolled by
+	// hand. Once it has for flowAfter, its pictures are taken by flowQP coarser: each is seen for a moment only.
+	flowGap, flowAfter = 80 * time.Millisecond, time.Second
+	flowQP             = 2
 	// refineStep is the most a refinement takes the quantiser down at once: on a screen full of text such a step
 	// costs about a quarter of an IDR picture.
 	refineStep = 8
@@ -87,9 +91,13 @@ func (q quality) forIDR(blocks int, b *bucket, now time.Time) int {
 	return min(q.coarsen(qp, b.pressure(now)), max(q.coarsest, q.intra))
 }
 
-// forMotion returns the quantiser of a large change.
-func (q quality) forMotion(b *bucket, now time.Time) int {
-	return q.coarsen(q.motion, b.pressure(now))
+// forMotion returns the quantiser of a large change, which may be one of what flows.
+func (q quality) forMotion(flows bool, b *bucket, now time.Time) int {
+	qp := q.motion
+	if flows {
+		qp = min(qp+flowQP, q.coarsest)
+	}
+	return q.coarsen(qp, b.pressure(now))
 }
 
 // refined returns the next finer quantiser on the way from last to sharp.

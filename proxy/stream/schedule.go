@@ -27,6 +27,7 @@ type schedule struct {
 	lastFrame time.Time
 	lastIDR   time.Time
 	lastLarge time.Time // last large change or IDR
+	flowsFrom time.Time // since when such come close to each other
 	lastFiner time.Time // last picture that sharpened the one before
 }
 
@@ -84,7 +85,7 @@ func (s *schedule) plan(now time.Time, changed int, idr bool) (qp int, large boo
 	case idr:
 		return s.quality.forIDR(s.blocks, &s.bucket, now), true
 	case large:
-		qp = s.quality.forMotion(&s.bucket, now)
+		qp = s.quality.forMotion(s.flows(now), &s.bucket, now)
 		if qp < s.lastQP && s.lastQP-qp < keepQP {
 			qp = s.lastQP // not worth looking at the whole picture again
 		}
@@ -110,8 +111,16 @@ func (s *schedule) made(now time.Time, qp, bytes int, idr, large bool) {
 		s.lastIDR = now
 	}
 	if large {
+		if now.Sub(s.lastLarge) > flowGap {
+			s.flowsFrom = now
+		}
 		s.lastLarge = now
 	}
+}
+
+// flows tells whether a large change at now is one of many in a row.
+func (s *schedule) flows(now time.Time) bool {
+	return now.Sub(s.lastLarge) <= flowGap && now.Sub(s.flowsFrom) >= flowAfter
 }
 
 // sooner returns the earlier of two times, of which the zero time is never.

@@ -121,6 +121,45 @@ func TestNext(t *testing.T) {
 	}
 }
 
+// TestFlow has large changes come at a pace for some seconds: what flows is coarser after the first, and sharper again after stillness.
+func TestFlow(t *testing.T) {
+	for _, c := range []struct {
+		gap  time.Duration
+		want int
+	}{{33 * time.Millisecond, 24}, {80 * time.Millisecond, 24}, {81 * time.Millisecond, 22}} {
+		s := testSchedule()
+		now := epoch
+		large := func() int {
+			qp, large := s.plan(now, 1000, false)
+			if !large {
+				t.Fatal("not large")
+			}
+			s.made(now, qp, 100, false, large)
+			return qp
+		}
+		for ; now.Before(epoch.Add(time.Second)); now = now.Add(c.gap) {
+			if qp := large(); qp != 22 {
+				t.Fatalf("every %v: %d after %v, want 22", c.gap, qp, now.Sub(epoch))
+			}
+		}
+		for range 10 {
+			if qp := large(); qp != c.want {
+				t.Errorf("every %v: %d after a second, want %d", c.gap, qp, c.want)
+			}
+			now = now.Add(c.gap)
+		}
+		for range 5 {
+			now = now.Add(time.Second)
+			if qp, _ := s.plan(now, 0, false); qp > 0 {
+				s.made(now, qp, 100, false, false)
+			}
+		}
+		if qp := large(); qp != 22 {
+			t.Errorf("every %v: %d after stillness, want 22", c.gap, qp)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	const interval = 32 * time.Millisecond
 	now := epoch
