@@ -121,14 +121,17 @@ const commands = {
           layer.close();
         }
         const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-        return new Int32Array(data.buffer).reduce((sum, pixel) => Math.imul(sum ^ pixel, 0x01000193), 0);
+        const pixels = new Int32Array(data.buffer);
+        let sum = 0;
+        for (let i = 0; i < pixels.length; i++) sum = Math.imul(sum ^ pixels[i], 0x01000193);
+        return sum;
       };
       let shown = null;
       let since = 0;
-      for (let changed = true; changed; ) {
+      for (let changed = true; changed;) {
         changed = false;
         const sights = [];
-        for (const began = performance.now(); performance.now() - began < still; ) sights.push(await look());
+        for (const began = performance.now(); performance.now() - began < still;) sights.push(await look());
         for (const sight of sights) {
           const now = sum(sight);
           if (now === shown) continue;
