@@ -35,6 +35,7 @@ func TestFreezeIsForTheOwnerOnly(t *testing.T) {
 	s.video.show(unit(0, 9, 9, 9))
 	for _, b := range []*browser{user, watcher} {
 		receive(t, b.units, "a picture")
+		b.hear(channelControl, "size") // of its first picture
 	}
 	still := []byte{0xff, 0xd8, 1, 2, 3}
 	s.SetFreeze(&Freeze{By: "carol", Since: time.Now().Add(-time.Second), Still: still})
