@@ -73,7 +73,7 @@ test('a recording is exported, held and shredded', async () => {
   assert.ok(await shred.isDisabled());
   await dialog.getByLabel('To confirm').fill(session);
   await shred.click();
-  await dialog.getByText('The person has asked').waitFor();
+  await dialog.locator('dd', { hasText: 'The person has asked' }).waitFor(); // not the field it was written in
   assert.equal((await call(page, 'GET', `/recordings/${session}/index`)).status, 410);
   assert.deepEqual(complaints, []);
 });
