@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -258,9 +260,10 @@ func TestRestartAfterACrash(t *testing.T) {
 			g.call("GET", "/recordings/"+s.ID, "", &r) == 200 && r.Pending == 0
 	}, waitLong, tick)
 	var copied string
-	require.Eventually(t, func() bool { // a small picture's file may get its name during a copy
+	require.Eventually(t, func() bool { // files of different moments are no gateway that ever was
 		copied = t.TempDir()
-		return os.CopyFS(copied, os.DirFS(dir)) == nil
+		before := files(dir)
+		return os.CopyFS(copied, os.DirFS(dir)) == nil && maps.Equal(before, files(dir))
 	}, waitLong, tick)
 	g.end()
 
@@ -286,6 +289,21 @@ func TestRestartAfterACrash(t *testing.T) {
 	require.Equal(t, "failed", r.State)
 	require.Equal(t, "Nothing was recorded.", r.Error)
 	g2.end()
+}
+
+// files returns when each file of a folder was last written to, and how long it is. What SQLite shares between processes is of no matter.
+func files(dir string) map[string]string {
+	all := map[string]string{}
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, "-shm") {
+			return nil // what is gone is missing afterwards, too
+		}
+		if info, err := entry.Info(); err == nil {
+			all[path] = fmt.Sprint(info.Size(), info.ModTime())
+		}
+		return nil
+	})
+	return all
 }
 
 func size(t *testing.T, file string) int64 {
