@@ -35,7 +35,7 @@ type HubConfig struct {
 	FPSCap int
 	// MaxBitrate is the rate aimed at while SetTarget asks for no less, in bits per second; 16 million when zero.
 	MaxBitrate int
-	// SharpQP codes still pictures and small changes, MotionQP large changes, IntraQP IDR pictures; CoarsestQP is the floor when
+	// SharpQP codes still pictures and small changes, MotionQP large changes (two more, once they flow), IntraQP IDR pictures; CoarsestQP is the floor when
 	// the rate is short. 14, 30, 18 and 38 when zero; SharpQP ≤ IntraQP ≤ CoarsestQP and SharpQP ≤ MotionQP ≤ CoarsestQP.
 	SharpQP, MotionQP, IntraQP, CoarsestQP int
 	// RefineAfter is how long the picture must be without large changes before it is sharpened; 250 ms when zero.
