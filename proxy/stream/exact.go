@@ -1,10 +1,10 @@
 package stream
 
 import (
+	"hash/maphash"
 	"image"
 	"time"
 
-	"github.com/vitrine-psm/vitrine/codec/pixel"
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
 )
 
@@ -22,6 +22,7 @@ type exact struct {
 	changed    []time.Duration // when each block last changed, on the session's clock
 	patchOf    []uint32        // the newest patch that shows the block as it is, of those in cells
 	cells      []*Patch        // the newest of each cell
+	look       []uint64        // hash of each block as it was last seen; that of the patch where patchOf has one
 	picked     runs            // reused
 }
 
@@ -30,22 +31,42 @@ func (e *exact) reset(size image.Point) {
 	e.cols, e.rows = d.Cols(), d.Rows()
 	e.changed = make([]time.Duration, e.cols*e.rows)
 	e.patchOf = make([]uint32, e.cols*e.rows)
-	e.cells = make([]*Patch, e.cellsInRow()*((e.rows+cellRows-1)/cellRows))
+	e.look = make([]uint64, e.cols*e.rows)
+	e.cells = make([]*Patch, cellsIn(e.cols, e.rows))
 }
 
 func (e *exact) cellsInRow() int { return (e.cols + cellCols - 1) / cellCols }
 
+// cellsIn is the number of cells of a picture of so many blocks.
+func cellsIn(cols, rows int) int {
+	return (cols + cellCols - 1) / cellCols * ((rows + cellRows - 1) / cellRows)
+}
+
 // touch notes that blocks changed at now.
 func (e *exact) touch(rs runs, now time.Duration) {
-	for _, r := range rs {
-		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
-			e.changed[block] = now
-			if e.patchOf[block] != 0 {
-				e.patchOf[block] = 0
-				e.cells[e.cellOf(block)] = nil // it is of no use to anyone any more
-			}
-		}
+	rs.blocks(e.cols, func(block int) {
+		e.changed[block] = now
+		e.forget(block)
+	})
+}
+
+// forget forgets the patch that shows a block: it is of no use to anyone any more.
+func (e *exact) forget(block int) {
+	if e.patchOf[block] != 0 {
+		e.patchOf[block] = 0
+		e.cells[e.cellOf(block)] = nil
 	}
+}
+
+// see notes how blocks look in the picture.
+func (e *exact) see(pix []byte, size image.Point, rs runs) {
+	var h maphash.Hash
+	rs.blocks(e.cols, func(block int) {
+		if look := hashBlock(&h, pix, block%e.cols, block/e.cols, size); look != e.look[block] {
+			e.forget(block) // the picture may be newer than what was taken
+			e.look[block] = look
+		}
+	})
 }
 
 func (e *exact) cellOf(block int) int {
@@ -84,11 +105,7 @@ func (e *exact) still(stale *desktop.Damage, cell int, since time.Duration) runs
 			if !stale.Has(x, y) || e.changed[y*e.cols+x] > since {
 				continue
 			}
-			if n := len(e.picked); n > 0 && e.picked[n-1].Y == int32(y) && e.picked[n-1].X1 == int32(x) {
-				e.picked[n-1].X1++
-			} else {
-				e.picked = append(e.picked, pixel.Run{Y: int32(y), X0: int32(x), X1: int32(x + 1)})
-			}
+			e.picked = e.picked.add(y, x)
 		}
 	}
 	return e.picked
@@ -100,12 +117,10 @@ func (e *exact) kept(cell int, rs runs) *Patch {
 	if p == nil {
 		return nil
 	}
-	for _, r := range rs {
-		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
-			if e.patchOf[block] != p.Number {
-				return nil
-			}
-		}
+	all := true
+	rs.blocks(e.cols, func(block int) { all = all && e.patchOf[block] == p.Number })
+	if !all {
+		return nil
 	}
 	return p
 }
@@ -113,9 +128,5 @@ func (e *exact) kept(cell int, rs runs) *Patch {
 // keep keeps a patch of these blocks for further viewers.
 func (e *exact) keep(cell int, p *Patch, rs runs) {
 	e.cells[cell] = p
-	for _, r := range rs {
-		for block := int(r.Y)*e.cols + int(r.X0); block < int(r.Y)*e.cols+int(r.X1); block++ {
-			e.patchOf[block] = p.Number
-		}
-	}
+	rs.blocks(e.cols, func(block int) { e.patchOf[block] = p.Number })
 }

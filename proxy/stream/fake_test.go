@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
@@ -132,9 +133,44 @@ type rig struct {
 	log *encodeLog
 	wg  sync.WaitGroup
 
+	// past is what the first pixel of each block has shown, one state after the other; nil unless it is to be remembered.
+	past map[image.Point][]byte
+
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	runErr error
+}
+
+// remember remembers from now on what blocks have shown.
+func (r *rig) remember() {
+	r.past = map[image.Point][]byte{}
+	r.note()
+}
+
+// note notes what blocks show now.
+func (r *rig) note() {
+	if r.past == nil {
+		return
+	}
+	r.fb.View(func(pix []byte, size image.Point) {
+		for y := 0; y < size.Y; y += desktop.BlockSize {
+			for x := 0; x < size.X; x += desktop.BlockSize {
+				at := image.Pt(x, y).Div(desktop.BlockSize)
+				now, states := pix[(y*size.X+x)*desktop.BytesPerPixel], r.past[at]
+				if n := len(states); n == 0 || states[n-1] != now {
+					r.past[at] = append(states, now)
+				}
+			}
+		}
+	})
+}
+
+// state returns the first state of a block, not before another, in which it showed this; -1 for none.
+func (r *rig) state(at image.Point, from int, shows byte) int {
+	if i := bytes.IndexByte(r.past[at][from:], shows); i >= 0 {
+		return from + i
+	}
+	return -1
 }
 
 var errTestOver = errors.New("test over")
@@ -201,6 +237,7 @@ func (r *rig) draw(rect image.Rectangle, grey byte) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.note()
 }
 
 // pass lets everything settle, then d go by.

@@ -10,6 +10,7 @@ import (
 // it, and the one that was held does afterwards.
 func TestHoldViewer(t *testing.T) {
 	inBubble(t, func(c *HubConfig) { c.NewEncoder = newLumaEncoder }, func(r *rig) {
+		r.remember()
 		person, watcher, recorder := newLaneViewer(), newLaneViewer(), &collector{}
 		for _, v := range []*laneViewer{person, watcher} {
 			r.serve(r.ctx, v, 64, DropToIDR)
@@ -49,7 +50,7 @@ func TestHoldViewer(t *testing.T) {
 			v.mu.Lock()
 			checkSequence(t, v.units)
 			v.mu.Unlock()
-			v.rest(t, r, 0)
+			v.rest(r, 0)
 		}
 		if n := r.hub.Stats().IDRs - before; n == 0 || n > 2 {
 			t.Errorf("%d IDR pictures to let two viewers go on", n)

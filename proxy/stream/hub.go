@@ -304,11 +304,17 @@ func (h *Hub) wrote(item laneItem) {
 	if item.patch == nil {
 		return
 	}
-	n := len(item.patch.Coded())
+	n := 0
+	if !item.restored {
+		n = len(item.patch.Coded())
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stats.Patches++
 	h.stats.PatchBytes += uint64(n)
+	if item.restored {
+		h.stats.Restored++
+	}
 }
 
 func (h *Hub) nudge() {

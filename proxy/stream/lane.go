@@ -38,19 +38,30 @@ type lane struct {
 	// an earlier one. A patch made before that unit, for other viewers, would count as older than what it shows.
 	belated time.Duration
 	patchOf []uint32 // for each block the last patch of it that was sent, 0 when none was
+	looks   looks    // that the viewer keeps
 }
 
 // laneItem is a note or a patch.
 type laneItem struct {
 	note  *Note
 	patch *Patch
+	// The lane is a LookKeeper's where it has a turn: its viewer keeps the patch in this look, or the patch is restored from there.
+	look     Look
+	restored bool
 }
 
 func (i laneItem) write(ctx context.Context, out PatchSink) error {
 	if i.note != nil {
 		return out.WriteNote(ctx, i.note)
 	}
-	return out.WritePatch(ctx, i.patch)
+	keeper, ok := out.(LookKeeper)
+	switch {
+	case !ok || i.look.Turn == 0:
+		return out.WritePatch(ctx, i.patch)
+	case i.restored:
+		return keeper.WriteRestored(ctx, i.patch, i.look)
+	}
+	return keeper.WriteKept(ctx, i.patch, i.look)
 }
 
 // ServePatches serves the patch lane of the viewer whose units of takes by Serve, in the calling goroutine, until ctx ends, out
@@ -161,6 +172,9 @@ func (l *lane) begin(p *picture) {
 	l.stale, l.untold = desktop.NewDamage(p.size), desktop.NewDamage(p.size)
 	l.stale.AddAll()
 	l.patchOf = make([]uint32, l.stale.Cols()*l.stale.Rows())
+	if _, ok := l.out.(LookKeeper); ok {
+		l.looks = newLooks(p.size)
+	}
 }
 
 // changed books that the target drew over blocks.
@@ -180,17 +194,35 @@ func (l *lane) has(p *Patch) bool {
 	return true
 }
 
-// send pushes a patch of these blocks. There must be room. They stay stale where the lane was held just now.
-func (l *lane) send(p *Patch, rs runs) {
-	if !l.push(laneItem{patch: p}) {
-		return
+// send pushes a patch of these blocks. There must be room. They stay stale, and it reports false, where the lane was held just now.
+func (l *lane) send(item laneItem, rs runs) bool {
+	if !l.push(item) {
+		return false
 	}
-	cols := l.stale.Cols()
 	for _, r := range rs {
 		l.stale.RemoveRun(int(r.Y), int(r.X0), int(r.X1))
-		for block := int(r.Y)*cols + int(r.X0); block < int(r.Y)*cols+int(r.X1); block++ {
-			l.patchOf[block] = p.Number
-		}
+	}
+	rs.blocks(l.stale.Cols(), func(block int) { l.patchOf[block] = item.patch.Number })
+	return true
+}
+
+// sendKept is send of a patch that shows blocks of a cell as they are, which the viewer keeps if it keeps anything. hashes are of all
+// blocks of the picture, now is on the session's clock.
+func (l *lane) sendKept(p *Patch, cell int, rs runs, hashes []uint64, now time.Duration) {
+	if !l.looks.keeps() {
+		l.send(laneItem{patch: p}, rs)
+		return
+	}
+	look := l.looks.place(cell, p.Parts, now)
+	if l.send(laneItem{patch: p, look: look}, rs) {
+		l.looks.sent(look, p.Parts, hashes, now)
+	}
+}
+
+// restore is send of a patch whose blocks the viewer keeps in this look.
+func (l *lane) restore(p *Patch, look Look, rs runs, hashes []uint64, now time.Duration) {
+	if l.send(laneItem{patch: p, look: look, restored: true}, rs) {
+		l.looks.sent(look, p.Parts, hashes, now)
 	}
 }
 

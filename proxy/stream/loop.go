@@ -44,7 +44,7 @@ type encodeLoop struct {
 	moving   *desktop.Damage // what large changes touched of late
 	patches  uint32          // made so far
 
-	runs         runs          // reused
+	runs, hit    runs          // reused
 	convert, cpu time.Duration // of the last picture
 }
 
@@ -75,6 +75,24 @@ func (r runs) of(d *desktop.Damage) runs {
 	r = r[:0]
 	d.Runs(func(y, x0, x1 int) { r = append(r, pixel.Run{Y: int32(y), X0: int32(x0), X1: int32(x1)}) })
 	return r
+}
+
+// add appends a block that comes after all of r.
+func (r runs) add(y, x int) runs {
+	if n := len(r); n > 0 && r[n-1].Y == int32(y) && r[n-1].X1 == int32(x) {
+		r[n-1].X1++
+		return r
+	}
+	return append(r, pixel.Run{Y: int32(y), X0: int32(x), X1: int32(x + 1)})
+}
+
+// blocks calls fn with the number of each block of r, in a picture with so many in a row.
+func (r runs) blocks(cols int, fn func(block int)) {
+	for _, run := range r {
+		for block := int(run.Y)*cols + int(run.X0); block < int(run.Y)*cols+int(run.X1); block++ {
+			fn(block)
+		}
+	}
 }
 
 // count returns how many macroblocks r holds.
@@ -381,13 +399,13 @@ func (l *encodeLoop) patch(pix []byte) {
 		switch {
 		case lane.room(laneRoom) == 0:
 		case lane.has(p):
-			lane.send(p, l.runs)
+			lane.send(laneItem{patch: p}, l.runs)
 		default:
 			if trimmed && whole == p {
 				whole = l.newPatch(l.patches, wholeParts(rectangles(l.runs), p.Size))
 				whole.Fill(pix)
 			}
-			lane.send(whole, l.runs)
+			lane.send(laneItem{patch: whole}, l.runs)
 		}
 	}
 	l.recent.shown(l.runs, l.patches)
@@ -421,35 +439,51 @@ func (l *encodeLoop) sharpen(now time.Time) (again time.Time) {
 		switch {
 		case cell < 0:
 			again = sooner(again, sooner(until, later(h.origin.Add(at), now.Add(exactGap))))
-		case lane.idle(): // otherwise it tells when it is
-			if p := l.still(cell, rs, lane.belated); p != nil {
-				lane.send(p, rs)
-			} else {
-				again = sooner(again, now.Add(exactGap))
-			}
+		case lane.idle() && !l.still(lane, cell, rs, clock): // it tells when it is idle
+			again = sooner(again, now.Add(exactGap))
 		}
 	}
 	return again
 }
 
-// still returns a patch of blocks of a cell, made after a unit as new as since; nil when the desktop has another size by now.
-func (l *encodeLoop) still(cell int, rs runs, since time.Duration) *Patch {
-	if p := l.exact.kept(cell, rs); p != nil && p.After >= since {
-		return p
-	}
-	var p *Patch
-	l.hub.fb.View(func(pix []byte, size image.Point) {
-		if size == l.picture.size {
+// still has a lane show blocks of a cell as they are, those that its viewer keeps first if it does; the rest stays stale. It
+// reports false when the desktop has another size by now.
+func (l *encodeLoop) still(lane *lane, cell int, rs runs, clock time.Duration) bool {
+	e := &l.exact
+	var look Look
+	p := e.kept(cell, rs)
+	if p == nil || p.After < lane.belated {
+		p = nil
+		same := false
+		l.hub.fb.View(func(pix []byte, size image.Point) {
+			if same = size == l.picture.size; !same {
+				return
+			}
+			e.see(pix, size, rs)
+			if look, l.hit = lane.looks.find(cell, rs, e.look, l.hit[:0]); look.Turn > 0 {
+				return
+			}
 			l.patches++
 			p = l.newPatch(l.patches, wholeParts(rectangles(rs), size))
 			p.Fill(pix)
+		})
+		if !same {
+			return false
 		}
-	})
-	if p != nil {
 		l.recent.forget(rs) // the patch may be newer than what was taken
-		l.exact.keep(cell, p, rs)
+		if p != nil {
+			e.keep(cell, p, rs)
+		}
+	} else {
+		look, l.hit = lane.looks.find(cell, rs, e.look, l.hit[:0])
 	}
-	return p
+	if look.Turn > 0 {
+		l.patches++
+		lane.restore(l.newPatch(l.patches, wholeParts(rectangles(l.hit), l.picture.size)), look, l.hit, e.look, clock)
+		return true
+	}
+	lane.sendKept(p, cell, rs, e.look, clock)
+	return true
 }
 
 // openEncoder makes sure that there is an encoder for size and tells whether it is new.

@@ -41,13 +41,11 @@ func (r *recent) reset(size image.Point, cols, rows int) {
 
 // each calls fn with the blocks that are remembered among those of rs.
 func (r *recent) each(rs runs, fn func(b *recentBlock)) {
-	for _, run := range rs {
-		for block := int(run.Y)*r.cols + int(run.X0); block < int(run.Y)*r.cols+int(run.X1); block++ {
-			if slot := r.slot[block]; slot > 0 {
-				fn(&r.all[slot-1])
-			}
+	rs.blocks(r.cols, func(block int) {
+		if slot := r.slot[block]; slot > 0 {
+			fn(&r.all[slot-1])
 		}
-	}
+	})
 }
 
 // forget forgets these blocks.
@@ -69,10 +67,15 @@ func (r *recent) take(pix []byte, d *desktop.Damage) {
 	})
 }
 
+// blockPlace returns the pixels of a block of a picture of a size.
+func blockPlace(x, y int, size image.Point) image.Rectangle {
+	at := image.Pt(x, y).Mul(desktop.BlockSize)
+	return image.Rectangle{Min: at, Max: at.Add(image.Pt(desktop.BlockSize, desktop.BlockSize))}.Intersect(image.Rectangle{Max: size})
+}
+
 // takeBlock reports whether the block looks different.
 func (r *recent) takeBlock(pix []byte, x, y int) bool {
-	place := image.Rect(x, y, x+1, y+1)
-	place = image.Rectangle{Min: place.Min.Mul(desktop.BlockSize), Max: place.Max.Mul(desktop.BlockSize)}.Intersect(image.Rectangle{Max: r.size})
+	place := blockPlace(x, y, r.size)
 	slot := r.slot[y*r.cols+x]
 	if slot == 0 {
 		b := r.room(y*r.cols + x)

@@ -13,8 +13,9 @@ type Stats struct {
 	Size image.Point
 	// Frames counts access units, IDRs and Refines those among them, Bytes their data.
 	Frames, IDRs, Refines, Bytes uint64
-	// Patches counts what patch lanes were sent, each lane by itself, PatchBytes their pixels as coded.
-	Patches, PatchBytes uint64
+	// Patches counts what patch lanes were sent, each lane by itself, PatchBytes their pixels as coded. Restored counts those without
+	// pixels, because the viewer had kept them.
+	Patches, PatchBytes, Restored uint64
 	// EncodeTime is CPU time spent in the encoder, ConvertTime wall time spent converting pixels, in all.
 	EncodeTime, ConvertTime time.Duration
 	// LastUnit is the PTS of the last unit.

@@ -15,9 +15,11 @@ import (
 
 // Kinds of messages on the data channel of patches (PROTOCOL.md).
 const (
-	kindProbe = 0
-	kindNote  = 1
-	kindPatch = 2
+	kindProbe    = 0
+	kindNote     = 1
+	kindPatch    = 2
+	kindKept     = 3
+	kindRestored = 4
 )
 
 // binarySender is the part of *webrtc.DataChannel that patches need.
@@ -38,7 +40,7 @@ type patchWriter struct {
 	msg     []byte // reused
 }
 
-var _ stream.PatchSink = (*patchWriter)(nil)
+var _ stream.LookKeeper = (*patchWriter)(nil)
 
 func newPatchWriter(channel binarySender, t *track, lost func() time.Time, trip func() time.Duration) *patchWriter {
 	return &patchWriter{channel: channel, buffer: newBuffer(channel), tail: newTail(channel, lost, trip), track: t}
@@ -52,7 +54,24 @@ func (w *patchWriter) WriteNote(ctx context.Context, n *stream.Note) error {
 
 // WritePatch implements stream.PatchSink. It takes as long as the link needs for the patch.
 func (w *patchWriter) WritePatch(ctx context.Context, p *stream.Patch) error {
-	w.msg = appendPatch(w.msg[:0], p, w.track.timestamp(p.After))
+	w.msg = append(appendPatch(w.msg[:0], kindPatch, p, w.track.timestamp(p.After), nil), p.Coded()...)
+	return w.sendPaced(ctx)
+}
+
+// WriteKept implements stream.LookKeeper, as WritePatch.
+func (w *patchWriter) WriteKept(ctx context.Context, p *stream.Patch, l stream.Look) error {
+	w.msg = append(appendPatch(w.msg[:0], kindKept, p, w.track.timestamp(p.After), &l), p.Coded()...)
+	return w.sendPaced(ctx)
+}
+
+// WriteRestored implements stream.LookKeeper.
+func (w *patchWriter) WriteRestored(ctx context.Context, p *stream.Patch, l stream.Look) error {
+	w.msg = appendPatch(w.msg[:0], kindRestored, p, w.track.timestamp(p.After), &l)
+	return w.sendPaced(ctx)
+}
+
+// sendPaced sends the message, and returns when the link should have carried it.
+func (w *patchWriter) sendPaced(ctx context.Context) error {
 	if err := w.send(ctx); err != nil {
 		return err
 	}
@@ -89,13 +108,18 @@ func appendNote(b []byte, n *stream.Note, timestamp uint32) []byte {
 	return b
 }
 
-// appendPatch appends a patch made after the unit with that RTP timestamp.
-func appendPatch(b []byte, p *stream.Patch, timestamp uint32) []byte {
-	b = append(b, kindPatch)
+// appendPatch appends a patch of a kind, made after the unit with that RTP timestamp, but for its pixels. look is nil for one that is
+// not kept.
+func appendPatch(b []byte, kind byte, p *stream.Patch, timestamp uint32, look *stream.Look) []byte {
+	b = append(b, kind)
 	b = binary.AppendUvarint(b, uint64(p.Number))
 	b = binary.AppendUvarint(b, uint64(p.Epoch))
 	b = binary.BigEndian.AppendUint32(b, timestamp)
-	b = appendInts(b, p.Size.X, p.Size.Y, len(p.Parts))
+	b = appendInts(b, p.Size.X, p.Size.Y)
+	if look != nil {
+		b = appendInts(b, look.Cell, int(look.Turn), look.Slot)
+	}
+	b = appendInts(b, len(p.Parts))
 	for _, part := range p.Parts {
 		r := part.Blocks
 		b = appendInts(b, r.Min.X, r.Min.Y, r.Dx(), r.Dy(), len(part.Bases))
@@ -108,7 +132,7 @@ func appendPatch(b []byte, p *stream.Patch, timestamp uint32) []byte {
 			b = binary.AppendUvarint(b, uint64(p.Number-base))
 		}
 	}
-	return append(b, p.Coded()...)
+	return b
 }
 
 func appendInts(b []byte, values ...int) []byte {

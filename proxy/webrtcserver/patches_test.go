@@ -32,12 +32,22 @@ func TestAppendPatch(t *testing.T) {
 		{Blocks: image.Rect(0, 0, 7, 1), Pixels: image.Rect(0, 0, 100, 16)},
 		{Blocks: image.Rect(5, 2, 7, 3), Pixels: image.Rect(83, 33, 99, 40), Bases: []uint32{7, 4}},
 	}}
-	p.Fill(make([]byte, 100*40*4))
-	require.Equal(t, append([]byte{
+	require.Equal(t, []byte{
 		2, 9, 1, 0xff, 0xee, 0xdd, 0xcc, 100, 40, 2,
 		0, 0, 7, 1, 0,
 		5, 2, 2, 1, 2, 3, 1, 16, 7, 2, 5,
-	}, p.Coded()...), appendPatch(nil, p, 0xffeeddcc))
+	}, appendPatch(nil, kindPatch, p, 0xffeeddcc, nil))
+}
+
+// TestAppendLook: likewise.
+func TestAppendLook(t *testing.T) {
+	p := &stream.Patch{Number: 9, Epoch: 1, Size: image.Pt(300, 140), Parts: []stream.Part{
+		{Blocks: image.Rect(17, 8, 19, 9), Pixels: image.Rect(272, 128, 300, 140)},
+	}}
+	require.Equal(t, []byte{
+		4, 9, 1, 0xff, 0xee, 0xdd, 0xcc, 0xac, 2, 0x8c, 1, 3, 0x81, 1, 2, 1,
+		17, 8, 2, 1, 0,
+	}, appendPatch(nil, kindRestored, p, 0xffeeddcc, &stream.Look{Cell: 3, Turn: 129, Slot: 2}))
 }
 
 // TestPatchLane opens the channel and gets notes that name units as their packets do; when the browser closes it, the lane ends.

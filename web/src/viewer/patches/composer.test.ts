@@ -92,6 +92,7 @@ class Gateway {
       ...size,
       parts,
       data: new Uint8Array(),
+      look: null,
     };
     this.messages.push({ patch, added });
   }

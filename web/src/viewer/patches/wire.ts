@@ -47,12 +47,28 @@ export interface Patch extends Header {
   kind: 'patch';
   number: number;
   parts: Part[];
-  /** The coded pixels (tile.ts). */
+  /** The coded pixels (tile.ts); empty when they are restored from a look. */
   data: Uint8Array;
+  /** Where the pixels are kept, or restored from; null for neither. */
+  look: Look | null;
+}
+
+/** A slot of a cell, in its turn. */
+export interface Look {
+  cell: number;
+  /** From 1, without gaps for each cell in an epoch. */
+  turn: number;
+  slot: number;
+  restored: boolean;
 }
 
 /** The side of a block in pixels. */
 export const blockSize = 16;
+
+/** The size of a cell in blocks, and how many slots each has. */
+export const cellCols = 16;
+export const cellRows = 8;
+export const slotsOfCell = 3;
 
 const maxSide = 16384;
 const maxParts = 4096;
@@ -108,7 +124,11 @@ export function parseMessage(bytes: Uint8Array): Note | Patch | null {
       case 1:
         return parseNote(r);
       case 2:
-        return parsePatch(r);
+        return parsePatch(r, () => null);
+      case 3:
+        return parsePatch(r, (header) => parseLook(r, header, false));
+      case 4:
+        return parsePatch(r, (header) => parseLook(r, header, true));
       default:
         return null;
     }
@@ -149,11 +169,32 @@ function parseNote(r: Reader): Note {
   return { kind: 'note', ...header, groups };
 }
 
-function parsePatch(r: Reader): Patch {
+function parsePatch(r: Reader, lookOf: (header: Header) => Look | null): Patch {
   const header = parseHeader(r);
+  const look = lookOf(header);
   const parts: Part[] = [];
-  for (let left = r.varint(maxParts); left > 0; left--) parts.push(parsePart(r, header));
-  return { kind: 'patch', ...header, parts, data: r.rest() };
+  for (let left = r.varint(maxParts); left > 0; left--) {
+    const part = parsePart(r, header);
+    if (look && !liesIn(part, look.cell, header)) throw new Malformed();
+    parts.push(part);
+  }
+  if (look?.restored && r.left > 0) throw new Malformed();
+  return { kind: 'patch', ...header, parts, data: r.rest(), look };
+}
+
+function parseLook(r: Reader, { width, height }: Header, restored: boolean): Look {
+  const cells = Math.ceil(blocksOf(width) / cellCols) * Math.ceil(blocksOf(height) / cellRows);
+  const look = { cell: r.varint(cells - 1), turn: r.varint(), slot: r.varint(slotsOfCell - 1), restored };
+  if (look.turn === 0) throw new Malformed();
+  return look;
+}
+
+/** Whether a part is whole blocks of a cell. */
+function liesIn({ blocks, bases }: Part, cell: number, { width }: Header): boolean {
+  const cells = Math.ceil(blocksOf(width) / cellCols);
+  const x = blocks.x - (cell % cells) * cellCols;
+  const y = blocks.y - Math.floor(cell / cells) * cellRows;
+  return bases === null && x >= 0 && x + blocks.w <= cellCols && y >= 0 && y + blocks.h <= cellRows;
 }
 
 function parsePart(r: Reader, header: Header & { number: number }): Part {

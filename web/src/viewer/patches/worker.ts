@@ -1,6 +1,7 @@
 import { Composer } from './composer';
+import { inSlot, Looks, slotStride, type Slot } from './looks';
 import { decodeTile } from './tile';
-import { blockSize, parseMessage, type Patch } from './wire';
+import { blockSize, parseMessage, type Patch, type PixelRect } from './wire';
 
 /** What the page says to the worker. */
 export type ToWorker =
@@ -29,6 +30,7 @@ declare const self: {
  */
 class Screen {
   private readonly composer: Composer;
+  private readonly looks = new Looks();
   private pixels = new ImageData(1, 1);
   /** Blocks to be shown together: a row's neighbours in one call. */
   private run = { x: 0, y: -1, n: 0 };
@@ -63,22 +65,42 @@ class Screen {
   }
 
   private patch(patch: Patch): void {
-    const { parts, width } = patch;
+    const { parts, look } = patch;
+    if (look?.restored) {
+      this.looks.inTurn(patch, (slot) => {
+        this.composer.take(patch, (part, x, y) => this.restore(parts[part]!.pixels, x, y, slot));
+      });
+      return;
+    }
     const decoded = decodeTile(
       patch.data,
       parts.map((part) => part.pixels),
     ); // throws before the composer has believed anything
-    this.composer.take(patch, (part, x, y) => {
-      const { pixels } = parts[part]!;
-      const left = Math.max(x * blockSize, pixels.x);
-      const right = Math.min((x + 1) * blockSize, pixels.x + pixels.width);
-      const bottom = Math.min((y + 1) * blockSize, pixels.y + pixels.height);
-      for (let row = Math.max(y * blockSize, pixels.y); row < bottom; row++) {
-        const from = ((row - pixels.y) * pixels.width + left - pixels.x) * 4;
-        const run = decoded[part]!.subarray(from, from + Math.max(0, right - left) * 4);
-        this.pixels.data.set(run, (row * width + left) * 4);
-      }
+    this.composer.take(patch, (part, x, y) => this.draw(parts[part]!.pixels, x, y, decoded[part]!));
+    this.looks.inTurn(patch, (slot) => {
+      parts.forEach(({ blocks, pixels }, part) => {
+        for (let y = blocks.y; y < blocks.y + blocks.h; y++)
+          for (let x = blocks.x; x < blocks.x + blocks.w; x++) keep(pixels, x, y, decoded[part]!, slot);
+      });
     });
+  }
+
+  /** Draws the block's pixels that are in a part. */
+  private draw(part: PixelRect, x: number, y: number, decoded: Slot): void {
+    const { left, right, top, bottom } = inBlock(part, x, y);
+    const { data, width } = this.pixels;
+    for (let row = top; row < bottom; row++) {
+      const from = ((row - part.y) * part.width + left - part.x) * 4;
+      data.set(decoded.subarray(from, from + Math.max(0, right - left) * 4), (row * width + left) * 4);
+    }
+  }
+
+  private restore(part: PixelRect, x: number, y: number, slot: Slot): void {
+    const { left, right, top, bottom } = inBlock(part, x, y);
+    const { data, width } = this.pixels;
+    for (let row = top, from = inSlot(x, y); row < bottom; row++, from += slotStride) {
+      data.set(slot.subarray(from, from + (right - left) * 4), (row * width + left) * 4);
+    }
   }
 
   private resize(width: number, height: number): void {
@@ -104,6 +126,25 @@ class Screen {
     if (n === 0) return;
     this.run.n = 0;
     this.context.putImageData(this.pixels, 0, 0, x * blockSize, y * blockSize, n * blockSize, blockSize);
+  }
+}
+
+/** What a part has of a block, in pixels. */
+function inBlock(part: PixelRect, x: number, y: number) {
+  return {
+    left: Math.max(x * blockSize, part.x),
+    right: Math.min((x + 1) * blockSize, part.x + part.width),
+    top: Math.max(y * blockSize, part.y),
+    bottom: Math.min((y + 1) * blockSize, part.y + part.height),
+  };
+}
+
+/** Keeps a whole block's pixels. */
+function keep(part: PixelRect, x: number, y: number, decoded: Slot, slot: Slot): void {
+  const { left, right, top, bottom } = inBlock(part, x, y);
+  for (let row = top, to = inSlot(x, y); row < bottom; row++, to += slotStride) {
+    const from = ((row - part.y) * part.width + left - part.x) * 4;
+    slot.set(decoded.subarray(from, from + (right - left) * 4), to);
   }
 }
 
