@@ -35,9 +35,9 @@ long: ## the Go tests that need real servers or time, without the race detector
 
 .PHONY: desktops servers servers-e2e
 desktops: deps-test build # whole sessions, which take as long as all others together
-	go test -timeout 30m ./internal/e2e
+	go test -vet=off -timeout 30m ./internal/e2e
 servers: deps-test build
-	go test -p 1 -timeout 30m $$(deploy/long-tests.sh | grep -v /internal/e2e$$)
+	go test -vet=off -p 1 -timeout 30m $$(deploy/long-tests.sh | grep -v /internal/e2e$$)
 servers-e2e: servers
 	AT_ONCE=1 $(MAKE) --no-print-directory e2e
 
@@ -46,8 +46,8 @@ check: deps-build deps-lint web/node_modules/.package-lock.json ## lint, vet, fo
 	$(MAKE) --no-print-directory lint
 	cd web && npm run --silent typecheck && npm run --silent test
 	# More at a time than two cores have: many tests wait more than they compute. SQLite is C made into Go, and checking each of its
-	# pointers takes a third of the time of what keeps something in a store.
-	go test -race $(GOLD) -gcflags=modernc.org/...=-d=checkptr=0 -short -p 4 -timeout 10m ./...
+	# pointers takes a third of the time of what keeps something in a store. Lint has vetted it all; test would vet it again, built for race.
+	go test -vet=off -race $(GOLD) -gcflags=modernc.org/...=-d=checkptr=0 -short -p 4 -timeout 10m ./...
 
 .PHONY: lint
 lint: deps-build deps-lint web/node_modules/.package-lock.json ## what the linters, vet and the formatters say

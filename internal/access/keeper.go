@@ -172,8 +172,11 @@ func (k *Keeper) look(ctx context.Context) time.Time {
 
 // keep does to one session what is decided about it.
 func (k *Keeper) keep(ctx context.Context, s *kept) {
-	now := k.Now()
+	now, changed := k.Now(), k.Changed()
 	found, err := k.foresee(ctx, s, now)
+	if k.Changed() != changed {
+		return // half of it was decided by other policies; Run looks again at once
+	}
 	switch {
 	case err == nil:
 		s.undecided = time.Time{}

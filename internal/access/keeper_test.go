@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,41 @@ func TestPolicyIsRevoked(t *testing.T) {
 		time.Sleep(14 * time.Second)
 		r.want()
 		time.Sleep(time.Second)
+		r.want("1m15s ended policy_revoked")
+	})
+}
+
+// meanwhile is policy that does something after it has decided, once.
+type meanwhile struct {
+	policy.Authorizer
+	then func()
+}
+
+func (m *meanwhile) Authorize(ctx context.Context, q policy.Query) (policy.Decision, error) {
+	d, err := m.Authorizer.Authorize(ctx, q)
+	if then := m.then; then != nil {
+		m.then = nil
+		then()
+	}
+	return d, err
+}
+
+// TestPolicyIsRevokedMeanwhile: policies change between two questions of one look, of which the first was answered by the old ones. That
+// is no window which closes now.
+func TestPolicyIsRevokedMeanwhile(t *testing.T) {
+	inRig(t, always, func(r *rig) {
+		r.begin()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.desk.Authorizer = &meanwhile{r.engine, func() {
+			r.rules.mu.Lock()
+			r.rules.text, r.rules.revision = `forbid (principal, action == Action::"connect", resource);` + always, r.rules.revision+1
+			r.rules.mu.Unlock()
+			require.NoError(t, r.engine.Load(t.Context()))
+		}}
+		r.keeper.Poke()
+		r.want("1m0s policy_revoked in 15s")
+		time.Sleep(15 * time.Second)
 		r.want("1m15s ended policy_revoked")
 	})
 }

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"hash/maphash"
 	"image"
 	"time"
 
@@ -60,13 +59,17 @@ func (e *exact) forget(block int) {
 
 // see notes how blocks look in the picture.
 func (e *exact) see(pix []byte, size image.Point, rs runs) {
-	var h maphash.Hash
-	rs.blocks(e.cols, func(block int) {
-		if look := hashBlock(&h, pix, block%e.cols, block/e.cols, size); look != e.look[block] {
-			e.forget(block) // the picture may be newer than what was taken
-			e.look[block] = look
-		}
-	})
+	rs.blocks(e.cols, func(block int) { e.seeBlock(pix, size, block) })
+}
+
+// seeBlock is see of one block, and returns its hash.
+func (e *exact) seeBlock(pix []byte, size image.Point, block int) uint64 {
+	look := hashBlock(pix, block%e.cols, block/e.cols, size)
+	if look != e.look[block] {
+		e.forget(block) // the picture may be newer than what was taken
+		e.look[block] = look
+	}
+	return look
 }
 
 func (e *exact) cellOf(block int) int {

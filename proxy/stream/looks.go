@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"image"
+	"slices"
 	"time"
 
 	"github.com/vitrine-psm/vitrine/proxy/desktop"
@@ -112,6 +113,28 @@ func (k *looks) find(cell int, rs runs, hashes []uint64, hit runs) (Look, runs) 
 	return Look{Cell: cell, Turn: c.turn + 1, Slot: best}, hit
 }
 
+// findAll returns a look in which all of these blocks are as they are now; ok is false when there is none. hash is asked of no more of
+// them than it takes to say so.
+func (k *looks) findAll(cell int, rs runs, hash func(block int) uint64) (l Look, ok bool) {
+	c := &k.cells[cell]
+	slots := c.slots // that may be it
+	for _, r := range rs {
+		for block := int(r.Y)*k.cols + int(r.X0); block < int(r.Y)*k.cols+int(r.X1); block++ {
+			if slots == [MaxLooks]*slot{} {
+				return Look{}, false
+			}
+			h, in := hash(block), k.inCell(block)
+			for i, s := range slots {
+				if s != nil && s.hash[in] != h {
+					slots[i] = nil
+				}
+			}
+		}
+	}
+	i := slices.IndexFunc(slots[:], func(s *slot) bool { return s != nil })
+	return Look{Cell: cell, Turn: c.turn + 1, Slot: i}, i >= 0
+}
+
 // place returns where these blocks of a cell are best kept at now: each has a say, and most decide. What a block has just shown
 // may go, unless it has stood for a while: what is scrolled through does not come back, and would soon have replaced all that
 // does. Otherwise the place is that of what it has not shown for longest.
@@ -178,7 +201,8 @@ func (k *looks) each(parts []Part, fn func(block int)) {
 var lookSeed = maphash.MakeSeed()
 
 // hashBlock returns a number for how a block looks, never zero. pix is the picture.
-func hashBlock(h *maphash.Hash, pix []byte, x, y int, size image.Point) uint64 {
+func hashBlock(pix []byte, x, y int, size image.Point) uint64 {
+	var h maphash.Hash
 	h.SetSeed(lookSeed)
 	place := blockPlace(x, y, size)
 	for line := range place.Dy() {

@@ -38,6 +38,15 @@ func TestLooks(t *testing.T) {
 		if patches, restored, bytes := step(func() { r.paste(under) }); patches != cells || restored != cells || bytes != 0 {
 			t.Errorf("it closes: %d patches, %d restored, %d bytes, want %d restored", patches, restored, bytes, cells)
 		}
+		r.paint(window, 50)
+		r.pass(time.Second)
+		before := r.hub.Stats().Restored
+		r.paste(under)
+		r.pass(time.Millisecond)
+		if n := r.hub.Stats().Restored - before; n != cells {
+			t.Errorf("%d cells of %d are restored before it is known to be still", n, cells)
+		}
+		r.pass(time.Second)
 		if patches, restored, bytes := step(func() { r.paint(window, 50) }); patches != cells || restored != cells || bytes != 0 {
 			t.Errorf("it opens again: %d patches, %d restored, %d bytes, want %d restored", patches, restored, bytes, cells)
 		}

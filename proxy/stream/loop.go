@@ -379,10 +379,13 @@ func (l *encodeLoop) absorb(now time.Time, pix []byte, d *desktop.Damage) error 
 	if l.policy.inMotion(now) && !route.patch {
 		l.moving.Union(d)
 	}
-	if p.units == 0 {
+	switch {
+	case p.units == 0:
 		route.video = now
-	} else if route.patch {
+	case route.patch:
 		l.patch(pix)
+	default:
+		l.recall(pix, d, now.Sub(l.hub.origin))
 	}
 	p.by = sooner(p.by, route.video)
 	return nil
@@ -409,6 +412,35 @@ func (l *encodeLoop) patch(pix []byte) {
 		}
 	}
 	l.recent.shown(l.runs, l.patches)
+}
+
+// recall restores, where viewers have kept how a cell looks of which something in d has just changed, all that has: a window has closed,
+// and what it uncovers need not wait until it has been still.
+func (l *encodeLoop) recall(pix []byte, d *desktop.Damage, clock time.Duration) {
+	e := &l.exact
+	for _, lane := range l.lanes {
+		if lane.epoch != l.picture.epoch || !lane.looks.keeps() {
+			continue
+		}
+		room := lane.room(maxLaneQueue / 2) // the rest is for letters
+		for cell := 0; cell < len(e.cells) && room > 0; cell++ {
+			rs := e.still(d, cell, clock)
+			if len(rs) == 0 {
+				continue
+			}
+			look, ok := lane.looks.findAll(cell, rs, func(block int) uint64 { return e.seeBlock(pix, l.picture.size, block) })
+			if ok {
+				lane.restore(l.newRestored(rs), look, rs, e.look, clock)
+				room--
+			}
+		}
+	}
+}
+
+// newRestored returns a patch of blocks of which viewers have the pixels.
+func (l *encodeLoop) newRestored(rs runs) *Patch {
+	l.patches++
+	return l.newPatch(l.patches, wholeParts(rectangles(rs), l.picture.size))
 }
 
 func (l *encodeLoop) newPatch(number uint32, parts []Part) *Patch {
@@ -478,8 +510,7 @@ func (l *encodeLoop) still(lane *lane, cell int, rs runs, clock time.Duration) b
 		look, l.hit = lane.looks.find(cell, rs, e.look, l.hit[:0])
 	}
 	if look.Turn > 0 {
-		l.patches++
-		lane.restore(l.newPatch(l.patches, wholeParts(rectangles(l.hit), l.picture.size)), look, l.hit, e.look, clock)
+		lane.restore(l.newRestored(l.hit), look, l.hit, e.look, clock)
 		return true
 	}
 	lane.sendKept(p, cell, rs, e.look, clock)
