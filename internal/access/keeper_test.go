@@ -95,7 +95,7 @@ func TestPolicyIsRevokedMeanwhile(t *testing.T) {
 		synctest.Wait()
 		r.desk.Authorizer = &meanwhile{r.engine, func() {
 			r.rules.mu.Lock()
-			r.rules.text, r.rules.revision = `forbid (principal, action == Action::"connect", resource);` + always, r.rules.revision+1
+			r.rules.text, r.rules.revision = `forbid (principal, action == Action::"connect", resource);`+always, r.rules.revision+1
 			r.rules.mu.Unlock()
 			require.NoError(t, r.engine.Load(t.Context()))
 		}}
