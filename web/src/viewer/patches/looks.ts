@@ -1,7 +1,7 @@
 import { blockSize, cellCols, cellRows, type Patch } from './wire';
 
-/** Looks of one cell that wait for others. A gateway has fewer under way. */
-const maxWaiting = 256;
+/** Looks of one cell that wait for others. A gateway has fewer under way: 128 KB, of 20 bytes each at least. */
+const maxWaiting = 8192;
 
 /** The pixels of a cell, RGBA. */
 export type Slot = Uint8ClampedArray<ArrayBuffer>;
