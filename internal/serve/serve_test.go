@@ -35,6 +35,7 @@ import (
 	"github.com/vitrine-psm/vitrine/internal/policy"
 	"github.com/vitrine-psm/vitrine/internal/recording"
 	"github.com/vitrine-psm/vitrine/internal/store"
+	"github.com/vitrine-psm/vitrine/internal/store/storetest"
 	"github.com/vitrine-psm/vitrine/internal/target"
 )
 
@@ -82,6 +83,11 @@ func startOn(t *testing.T, dir, yaml string, l net.Listener) *gateway {
 	}
 	cfg, err := config.Parse([]byte("data_dir: data\n"+yaml), dir, nil)
 	require.NoError(t, err)
+	db := filepath.Join(dir, "data", "vitrine.db")
+	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) { // making its tables takes long, and is tested elsewhere
+		require.NoError(t, os.MkdirAll(filepath.Dir(db), 0o700))
+		require.NoError(t, os.Rename(storetest.Migrated(t), db))
+	}
 	opened, err := Open(t.Context(), Options{
 		Config: cfg, Console: fstest.MapFS{"index.html": {Data: []byte("console")}}, Version: "test",
 		Logger: slog.New(slog.NewTextHandler(&lockedWriter{w: g.log}, nil)), Listener: l,
