@@ -137,3 +137,25 @@ func TestWhereLooksAreKept(t *testing.T) {
 		t.Errorf("turn %d after 10 looks", c.turn)
 	}
 }
+
+// TestKeptIsAsSeen: a patch that is kept for further viewers goes when one of its blocks is seen to look otherwise, though nothing was taken
+// since: its hashes are no longer those of its pixels.
+func TestKeptIsAsSeen(t *testing.T) {
+	size := image.Pt(64, 32)
+	pix := make([]byte, size.X*size.Y*desktop.BytesPerPixel)
+	var e exact
+	e.reset(size)
+	all := runs{{Y: 0, X0: 0, X1: 4}, {Y: 1, X0: 0, X1: 4}}
+	e.see(pix, size, all)
+	p := &Patch{Number: 1}
+	e.keep(0, p, all)
+	e.see(pix, size, all)
+	if e.kept(0, all) != p {
+		t.Fatal("the patch is gone, though all looks as it did")
+	}
+	pix[len(pix)-1] = 1
+	e.see(pix, size, all[1:])
+	if e.kept(0, all[:1]) != nil {
+		t.Error("the patch is still kept")
+	}
+}
