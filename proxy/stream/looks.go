@@ -13,7 +13,7 @@ import (
 const (
 	// MaxLooks bounds the slots that a viewer has for each cell.
 	MaxLooks = 3
-	// keptBytes bounds the pixels that a viewer keeps, in bytes. A picture too large for two slots has none: one holds no more than
+	// keptBytes bounds the pixels that a viewer keeps, in bytes, with room for whole cells also at the edges. A picture too large for two slots has none: one holds no more than
 	// what is shown.
 	keptBytes = 128 << 20
 	// stood is how long something must have been shown to be worth a slot of its own when something else comes.
@@ -64,11 +64,12 @@ type slot struct {
 // newLooks returns the books for a picture of a size, of which the viewer keeps nothing yet.
 func newLooks(size image.Point) looks {
 	d := desktop.NewDamage(size)
-	n := min(MaxLooks, keptBytes/(d.Cols()*d.Rows()*desktop.BlockSize*blockStride))
+	cells := cellsIn(d.Cols(), d.Rows())
+	n := min(MaxLooks, keptBytes/(cells*cellBlocks*desktop.BlockSize*blockStride))
 	if n < 2 {
 		return looks{}
 	}
-	return looks{slots: n, cols: d.Cols(), cells: make([]cellLooks, cellsIn(d.Cols(), d.Rows()))}
+	return looks{slots: n, cols: d.Cols(), cells: make([]cellLooks, cells)}
 }
 
 // keeps tells whether there is anything to keep books of.

@@ -418,20 +418,18 @@ func (l *encodeLoop) patch(pix []byte) {
 // and what it uncovers need not wait until it has been still.
 func (l *encodeLoop) recall(pix []byte, d *desktop.Damage, clock time.Duration) {
 	e := &l.exact
-	for _, lane := range l.lanes {
-		if lane.epoch != l.picture.epoch || !lane.looks.keeps() {
+	hash := func(block int) uint64 { return e.seeBlock(pix, l.picture.size, block) }
+	for cell := range e.cells {
+		rs := e.still(d, cell, clock)
+		if len(rs) == 0 {
 			continue
 		}
-		room := lane.room(maxLaneQueue / 2) // the rest is for letters
-		for cell := 0; cell < len(e.cells) && room > 0; cell++ {
-			rs := e.still(d, cell, clock)
-			if len(rs) == 0 {
+		for _, lane := range l.lanes {
+			if lane.epoch != l.picture.epoch || !lane.looks.keeps() || lane.room(maxLaneQueue/2) == 0 { // the rest is for letters
 				continue
 			}
-			look, ok := lane.looks.findAll(cell, rs, func(block int) uint64 { return e.seeBlock(pix, l.picture.size, block) })
-			if ok {
+			if look, ok := lane.looks.findAll(cell, rs, hash); ok {
 				lane.restore(l.newRestored(rs), look, rs, e.look, clock)
-				room--
 			}
 		}
 	}
